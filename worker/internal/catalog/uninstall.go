@@ -1,0 +1,68 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Uninstall removes what [Install] and [Enroll] made in this database: logins,
+// functions, foreign server and catalog. Tables of users stay, models and
+// results among them. A schema madlib that is not ours stays too.
+func Uninstall(ctx context.Context, conn *pgx.Conn) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		var installed bool
+		if err := tx.QueryRow(ctx, "SELECT to_regclass('ml_private.role') IS NOT NULL").Scan(&installed); err != nil {
+			return fmt.Errorf("catalog: look at the catalog: %w", err)
+		}
+		if !installed {
+			return fmt.Errorf("catalog: Millrace is not installed in this database")
+		}
+		logins, err := ownLogins(ctx, tx)
+		if err != nil {
+			return err
+		}
+		schemas, err := ownSchemas(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := dropFunctions(ctx, tx, schemas...); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "DROP SERVER millrace CASCADE; DROP TABLE ml_private.role, ml_private.identity, ml_private.migration"); err != nil {
+			return fmt.Errorf("catalog: drop the catalog: %w", err)
+		}
+		for _, schema := range schemas {
+			if _, err := tx.Exec(ctx, "DROP SCHEMA "+schema); err != nil {
+				return fmt.Errorf("catalog: schema %s holds objects that are not Millrace's; move them first: %w", schema, err)
+			}
+		}
+		for _, login := range logins {
+			if err := dropLogin(ctx, tx, login); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ownLogins lists the reader logins and the worker's login of this database, if
+// the installation made that: a role that somebody else made stays, even if it
+// was granted the right to read the catalog.
+func ownLogins(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT e.reader FROM ml_private.role AS e JOIN pg_roles AS r ON r.rolname = e.reader
+		UNION
+		SELECT r.rolname FROM pg_class AS c, aclexplode(c.relacl) AS a JOIN pg_roles AS r ON r.oid = a.grantee
+		WHERE c.oid = 'ml_private.role'::regclass AND a.grantee <> c.relowner
+			AND shobj_description(r.oid, 'pg_authid') LIKE 'Millrace%'`)
+	if err != nil {
+		return nil, fmt.Errorf("catalog: list logins: %w", err)
+	}
+	logins, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("catalog: list logins: %w", err)
+	}
+	return logins, nil
+}
