@@ -3,7 +3,7 @@ package knn
 import (
 	"math"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // Distance returns the distance of a and b, which have equal lengths and hold

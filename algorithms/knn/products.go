@@ -4,7 +4,7 @@ import (
 	"context"
 	"math"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // These spaces score a row by a float64 inner product, whose error is at most

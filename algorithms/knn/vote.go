@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // Weighting says how much a neighbour counts in a prediction.

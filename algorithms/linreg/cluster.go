@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/suffstat"
 )
 

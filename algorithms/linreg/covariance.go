@@ -6,7 +6,7 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/suffstat"
 )
 

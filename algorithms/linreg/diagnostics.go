@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // diagnosis is what statistics of residuals start from.

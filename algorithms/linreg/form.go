@@ -3,7 +3,7 @@ package linreg
 import (
 	"math/big"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // form is a linear form Σ c[a]·x[a] in the kept terms of a row, with its

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // Model is what a prediction needs: a fit as it is kept in a table.

@@ -3,7 +3,7 @@ package logreg
 import (
 	"math"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // design holds the rows of positive weight with conditioned columns

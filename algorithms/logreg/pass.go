@@ -4,7 +4,7 @@ import (
 	"context"
 	"math"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // maxScore bounds |η|; beyond it a step is refused rather than summed.

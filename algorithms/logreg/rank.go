@@ -4,7 +4,7 @@ import (
 	"context"
 	"math/big"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 const (

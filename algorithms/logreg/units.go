@@ -3,7 +3,7 @@ package logreg
 import (
 	"math"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // The scores are those of coefficients θ of the design's columns, which may be

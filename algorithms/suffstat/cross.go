@@ -18,7 +18,7 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // ErrRange says that a number, such as a weight times a value, is beyond the

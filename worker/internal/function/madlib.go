@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/linreg"
 	"github.com/millrace/millrace/worker/internal/fault"
 )

@@ -8,7 +8,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/linreg"
 	"github.com/millrace/millrace/algorithms/suffstat"
 	"github.com/millrace/millrace/pushdown"

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/knn"
 	"github.com/millrace/millrace/pushdown"
 	"github.com/millrace/millrace/worker/internal/fault"

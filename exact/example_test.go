@@ -3,7 +3,7 @@ package exact_test
 import (
 	"fmt"
 
-	"github.com/millrace/millrace/algorithms/exact"
+	"github.com/millrace/millrace/exact"
 )
 
 // Plain addition loses the small term; an exact sum does not, and a term that
