@@ -70,6 +70,9 @@ func Enroll(ctx context.Context, conn *pgx.Conn, role string, asReader bool) err
 				return err
 			}
 		}
+		if err := letMaintain(ctx, tx, role, r); err != nil {
+			return err
+		}
 		if err := forgetFormer(ctx, tx, role, r.oid); err != nil {
 			return err
 		}
@@ -202,6 +205,9 @@ func Unenroll(ctx context.Context, conn *pgx.Conn, role string) error {
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM ml_private.role WHERE role = $1", r.oid); err != nil {
 			return fmt.Errorf("catalog: forget the role: %w", err)
+		}
+		if err := endMaintaining(ctx, tx, role, r); err != nil {
+			return err
 		}
 		if r.readerExists {
 			return dropLogin(ctx, tx, r.reader)

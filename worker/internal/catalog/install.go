@@ -54,7 +54,7 @@ func Install(ctx context.Context, conn *pgx.Conn, o InstallOptions) (*Installati
 	out := &Installation{Worker: o.Worker}
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		steps := []func(context.Context, pgx.Tx, InstallOptions, *Installation) error{
-			installIdentity, installServer, installFunctions, installWorkerRole, installMadlib,
+			installIdentity, installServer, installFunctions, installWorkerRole, installPublication, installMadlib,
 		}
 		for _, step := range steps {
 			if err := step(ctx, tx, o, out); err != nil {
@@ -208,10 +208,10 @@ func installFunctions(ctx context.Context, tx pgx.Tx, _ InstallOptions, _ *Insta
 	}
 	script := fmt.Sprintf(`
 		CREATE FUNCTION ml_private.version() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$SELECT %s::pg_catalog.text$$;
-		GRANT SELECT ON ml_private.worker, ml_private.rows, ml_private.wide_rows, ml.jobs TO PUBLIC;
+		GRANT SELECT ON ml_private.worker, ml_private.rows, ml_private.wide_rows, ml.jobs, ml.views TO PUBLIC;
 		-- What PostgreSQL gives PUBLIC by itself, unless default privileges say otherwise.
-		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ml, ml_private TO PUBLIC;
-		GRANT USAGE ON TYPE ml.result TO PUBLIC`, token.QuoteLiteral(ext.Version()))
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ml, ml_private, ml_view TO PUBLIC;
+		GRANT USAGE ON TYPE ml.result, ml.view_status TO PUBLIC`, token.QuoteLiteral(ext.Version()))
 	if _, err := tx.Exec(ctx, script); err != nil {
 		return fmt.Errorf("catalog: grants: %w", err)
 	}
@@ -264,7 +264,7 @@ func dropFunctions(ctx context.Context, tx pgx.Tx, schemas ...string) error {
 }
 
 // installWorkerRole makes the login that the worker itself uses: it may read the
-// enrolled roles, and nothing else.
+// enrolled roles and the maintained views, and nothing of a user's.
 func installWorkerRole(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *Installation) error {
 	var exists bool
 	var connect string // empty if PUBLIC may connect
@@ -286,7 +286,7 @@ func installWorkerRole(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *In
 		script = "CREATE ROLE " + name + " LOGIN NOINHERIT PASSWORD " + literal +
 			"; COMMENT ON ROLE " + name + " IS 'Millrace: the worker''s login'; " + script
 	}
-	if _, err := tx.Exec(ctx, script); err != nil {
+	if _, err := tx.Exec(ctx, script+"; "+viewGrants(name)); err != nil {
 		return fmt.Errorf("catalog: worker role: %w", err)
 	}
 	return nil

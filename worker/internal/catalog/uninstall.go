@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -27,10 +28,13 @@ func Uninstall(ctx context.Context, conn *pgx.Conn) error {
 		if err != nil {
 			return err
 		}
+		if err := dropViews(ctx, tx); err != nil {
+			return err
+		}
 		if err := dropFunctions(ctx, tx, schemas...); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "DROP SERVER millrace CASCADE; DROP TABLE ml_private.role, ml_private.identity, ml_private.migration"); err != nil {
+		if _, err := tx.Exec(ctx, "DROP SERVER millrace CASCADE; DROP TABLE ml_private.role, ml_private.identity, ml_private.migration, ml_private.position, ml_private.view_state, ml_private.view"); err != nil {
 			return fmt.Errorf("catalog: drop the catalog: %w", err)
 		}
 		for _, schema := range schemas {
@@ -65,4 +69,43 @@ func ownLogins(ctx context.Context, tx pgx.Tx) ([]string, error) {
 		return nil, fmt.Errorf("catalog: list logins: %w", err)
 	}
 	return logins, nil
+}
+
+// dropViews ends the following of tables: slot and publication, the guards on the
+// tables of maintained views, and the functions that wrote them. The tables and
+// their plain views stay.
+func dropViews(ctx context.Context, tx pgx.Tx) error {
+	var script *string
+	err := tx.QueryRow(ctx, `
+		SELECT string_agg(statement, '; ' ORDER BY place) FROM (
+			SELECT 1, 'DROP PUBLICATION ' || quote_ident(pubname) FROM pg_publication WHERE pubname = $1
+			UNION ALL
+			SELECT 2, format('DROP ROLE %I', r.rolname) FROM pg_roles AS r, pg_database AS d
+			WHERE d.datname = current_database() AND r.rolname = 'ml_publisher_' || d.oid
+			UNION ALL
+			SELECT 3, format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace
+			WHERE nspname IN ('ml_view', 'ml_apply') AND obj_description(oid, 'pg_namespace') LIKE 'Millrace%'
+		) AS s(place, statement)`, Publication).Scan(&script)
+	if err != nil {
+		return fmt.Errorf("catalog: list what views need: %w", err)
+	}
+	var slot *string
+	err = tx.QueryRow(ctx, `
+		SELECT s.slot_name FROM pg_replication_slots AS s JOIN pg_database AS d ON d.oid = s.datoid
+		WHERE d.datname = current_database() AND s.slot_name = 'millrace_' || d.oid`).Scan(&slot)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("catalog: look at the replication slot: %w", err)
+	}
+	if slot != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_drop_replication_slot($1)", *slot); err != nil {
+			return fmt.Errorf("catalog: drop the replication slot; stop the worker first: %w", err)
+		}
+	}
+	if script == nil {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, *script); err != nil {
+		return fmt.Errorf("catalog: drop what views need: %w", err)
+	}
+	return nil
 }

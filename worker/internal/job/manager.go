@@ -32,8 +32,14 @@ type Roles interface {
 	ImmutableInCatalog(ctx context.Context, names []string) (bool, error)
 }
 
+// Views answers what is asked of maintained views, each time within a second.
+type Views interface {
+	Answer(ctx context.Context, role, verb string, args json.RawMessage) (any, error)
+}
+
 // Config of a [Manager].
 type Config struct {
+	Views         Views
 	Version       string // of the stubs that fit
 	Roles         Roles
 	Readers       *source.Readers
@@ -144,12 +150,17 @@ func (m *Manager) EndSubtransaction(s *bridge.Session, depth int) {
 	}
 }
 
-func (m *Manager) ask(ctx context.Context, s *bridge.Session, text string) (answer, error) {
+func (m *Manager) ask(ctx context.Context, s *bridge.Session, text string) (any, error) {
 	r, err := parseRequest(text)
 	if err != nil {
 		return answer{}, err
 	}
 	switch r.Op {
+	case "view":
+		if err := m.checkVersion(r); err != nil {
+			return nil, err
+		}
+		return m.config.Views.Answer(ctx, s.Role, r.Verb, r.Args)
 	case "prepare":
 		return m.prepare(ctx, s, r)
 	case "cancel":
@@ -188,9 +199,8 @@ func (m *Manager) own(s *bridge.Session, id string) (*Job, error) {
 }
 
 func (m *Manager) prepare(ctx context.Context, s *bridge.Session, r request) (answer, error) {
-	if r.Version != m.config.Version {
-		return answer{}, fault.New(fault.State, "the functions in schema ml have version %s, and the worker has version %s", r.Version, m.config.Version).
-			WithHint("Run: millrace install")
+	if err := m.checkVersion(r); err != nil {
+		return answer{}, err
 	}
 	f, ok := function.Lookup(r.Function)
 	if !ok {
@@ -224,6 +234,15 @@ func (m *Manager) prepare(ctx context.Context, s *bridge.Session, r request) (an
 		return answer{}, err
 	}
 	return answer{Job: j.id, Suffixes: f.Suffixes, Export: !s.Subtransaction()}, nil
+}
+
+// checkVersion refuses requests of functions that are older or newer than we are.
+func (m *Manager) checkVersion(r request) error {
+	if r.Version == m.config.Version {
+		return nil
+	}
+	return fault.New(fault.State, "the functions in schema ml have version %s, and the worker has version %s", r.Version, m.config.Version).
+		WithHint("Run: millrace install")
 }
 
 // maxPrepared bounds the calls that one session holds at once. A session runs

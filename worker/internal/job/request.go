@@ -14,7 +14,7 @@ import (
 
 // request is what ml_private.ask sends.
 type request struct {
-	Op         string          `json:"op"` // prepare, start, wait, shipped, cancel
+	Op         string          `json:"op"` // prepare, start, wait, shipped, cancel, view
 	Job        string          `json:"job"`
 	Version    string          `json:"version"`
 	Function   string          `json:"function"`
@@ -24,6 +24,7 @@ type request struct {
 	Types      [][]int64       `json:"types"` // OID of each expression, by input
 	Facts      pushdown.Facts  `json:"facts"`
 	Snapshot   string          `json:"snapshot"`
+	Verb       string          `json:"verb"` // of op view
 }
 
 func parseRequest(text string) (request, error) {

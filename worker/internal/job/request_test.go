@@ -83,7 +83,7 @@ func TestForgedStart(t *testing.T) {
 		if err := json.Unmarshal([]byte(facts), &request); err != nil {
 			t.Fatal(err)
 		}
-		request["op"], request["job"] = "start", a.Job
+		request["op"], request["job"] = "start", a.(answer).Job
 		text, err := json.Marshal(request)
 		if err != nil {
 			t.Fatal(err)

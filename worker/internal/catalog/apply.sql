@@ -1,0 +1,55 @@
+
+-- Writes one maintained view's table as its owner. Rows are named by their place in
+-- the table, which only the worker writes; a rewritten table is told by its file.
+-- Values come as text, column by column, and are read here, so that a type's own
+-- checks run as the owner. Returns the new places: of moved rows, then of added ones.
+CREATE FUNCTION ml_apply.apply(target oid, node oid, names text[], types text[], gone tid[], moved tid[], changed text[], added text[])
+RETURNS tid[] LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation text := (SELECT format('%I.%I', s.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE c.oid = target);
+    columns  text := (SELECT string_agg(format('%I', u.name), ', ' ORDER BY u.n) FROM unnest(names) WITH ORDINALITY AS u(name, n));
+    places   text := (SELECT string_agg(format('($1)[%s:%1$s]', i), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i);
+    list     text := (SELECT string_agg(format('c%s', i), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i);
+    written  tid[];
+    result   tid[] := '{}';
+    n        bigint;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE undefined_table USING MESSAGE = 'the table of the view has been dropped';
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
+    IF pg_relation_filenode(target) IS DISTINCT FROM node THEN
+        RAISE object_not_in_prerequisite_state USING MESSAGE = 'the table of the view has been rewritten';
+    END IF;
+    IF cardinality(gone) > 0 THEN
+        EXECUTE format('DELETE FROM %s WHERE ctid = ANY ($1)', relation) USING gone;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        IF n <> cardinality(gone) THEN
+            RAISE object_not_in_prerequisite_state USING MESSAGE = format('%s rows to delete, and %s are there', cardinality(gone), n);
+        END IF;
+    END IF;
+    IF cardinality(moved) > 0 THEN
+        EXECUTE format('WITH w AS (UPDATE %s AS t SET %s FROM unnest(%s, $2) WITH ORDINALITY AS u(%s, place, n) WHERE t.ctid = u.place RETURNING u.n, t.ctid) '
+            'SELECT array_agg(w.ctid ORDER BY w.n) FROM w',
+            relation, (SELECT string_agg(format('%I = u.c%s::%s', names[i], i, types[i]), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i),
+            places, list) INTO written USING changed, moved;
+        IF cardinality(written) IS DISTINCT FROM cardinality(moved) THEN
+            RAISE object_not_in_prerequisite_state USING MESSAGE = format('%s rows to update, and %s are there', cardinality(moved), coalesce(cardinality(written), 0));
+        END IF;
+        result := written;
+    END IF;
+    IF cardinality(added) > 0 THEN
+        EXECUTE format('WITH w AS (INSERT INTO %s (%s) SELECT %s FROM unnest(%s) WITH ORDINALITY AS u(%s, n) ORDER BY u.n RETURNING ctid) '
+            'SELECT array_agg(w.ctid) FROM w',
+            relation, columns, (SELECT string_agg(format('u.c%s::%s', i, types[i]), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i),
+            places, list) INTO written USING added;
+        IF cardinality(written) IS DISTINCT FROM array_length(added, 2) THEN
+            RAISE object_not_in_prerequisite_state USING MESSAGE = format('%s rows to insert, and %s were', array_length(added, 2), coalesce(cardinality(written), 0)),
+                HINT = 'A trigger or rule on the table of a maintained view must not change which rows are written.';
+        END IF;
+        result := result || written;
+    END IF;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RETURN result;
+END
+$$;
