@@ -80,6 +80,28 @@ type Config struct {
 	// call whose rows the readers cannot read. Defaults to 2 GiB; -1 for no bound.
 	UploadPerCall int64
 
+	// StateDir [STATE_DIR] is the folder for checkpoints of the maintained views: with
+	// it a restart goes on where the last checkpoint was. Defaults to none: the views'
+	// tables are read again at each start.
+	StateDir string
+
+	// Checkpoint [CHECKPOINT] is the time between checkpoints while rows change: the
+	// server keeps the log since the last one. Defaults to 30 s.
+	Checkpoint time.Duration
+
+	// MemoryViews [MEMORY_VIEWS] bounds the bytes of state of all maintained views; one
+	// that does not fit is not maintained. Defaults to 4 GiB; -1 for no bound.
+	MemoryViews int64
+
+	// ViewLockTimeout [VIEW_LOCK_TIMEOUT] is how long a maintained view's table may be
+	// locked by others before the view falls behind the rest. Defaults to 1 s.
+	ViewLockTimeout time.Duration
+
+	// RetainedWAL [RETAINED_WAL] bounds the bytes of log that the server keeps for the
+	// maintained views; beyond it the worker gives its place in the log up and builds
+	// the views anew. Defaults to 64 GiB; -1 for no bound.
+	RetainedWAL int64
+
 	// Ready, if set, is called once when the worker accepts connections.
 	Ready func()
 
@@ -101,7 +123,11 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MemoryPerCall, 2<<30)
 	setDefault(&c.MemoryTotal, 4<<30)
 	setDefault(&c.UploadPerCall, 2<<30)
-	for _, bytes := range []*int64{&c.MemoryPerCall, &c.MemoryTotal, &c.UploadPerCall} {
+	setDefault(&c.Checkpoint, 30*time.Second)
+	setDefault(&c.MemoryViews, 4<<30)
+	setDefault(&c.ViewLockTimeout, time.Second)
+	setDefault(&c.RetainedWAL, 64<<30)
+	for _, bytes := range []*int64{&c.MemoryPerCall, &c.MemoryTotal, &c.UploadPerCall, &c.MemoryViews, &c.RetainedWAL} {
 		*bytes = max(0, *bytes) // 0 is no bound from here on
 	}
 	if c.Log == nil {

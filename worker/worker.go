@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/worker/internal/catalog"
 	"github.com/millrace/millrace/worker/internal/job"
 	"github.com/millrace/millrace/worker/internal/source"
+	"github.com/millrace/millrace/worker/internal/view"
 )
 
 // Run answers calls until ctx ends, then stops all of them and returns nil.
@@ -34,6 +35,7 @@ type Worker struct {
 	pool     *pgxpool.Pool
 	readers  *source.Readers
 	jobs     *job.Manager
+	views    *view.Engine
 	server   *bridge.Server
 	listener net.Listener
 	address  Address
@@ -55,8 +57,12 @@ func New(ctx context.Context, config Config) (*Worker, error) {
 		Database: w.pool.Config().ConnConfig, Total: config.Readers, PerCall: config.ReadersPerCall,
 		IdleTimeout: config.ReaderIdle, LockTimeout: config.ReaderLockTimeout, Watch: w.pool,
 	})
+	w.views = view.New(view.Config{
+		Database: w.pool.Config().ConnConfig, Pool: w.pool, Owners: store, StateDir: config.StateDir, Checkpoint: config.Checkpoint,
+		MemoryLimit: config.MemoryViews, LockTimeout: config.ViewLockTimeout, RetainedWAL: config.RetainedWAL, TickRows: 100_000, Log: config.Log,
+	})
 	w.jobs = job.NewManager(job.Config{
-		Version: ext.Version(), Roles: store, Readers: w.readers, Calls: config.Calls, QueueTimeout: config.QueueTimeout,
+		Views: w.views, Version: ext.Version(), Roles: store, Readers: w.readers, Calls: config.Calls, QueueTimeout: config.QueueTimeout,
 		Workers: config.Workers, MemoryPerCall: config.MemoryPerCall, MemoryTotal: config.MemoryTotal,
 		UploadPerCall: config.UploadPerCall, Log: config.Log,
 	})
@@ -72,7 +78,7 @@ func (w *Worker) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("worker: %w: database_url: %w", ErrConfig, err)
 	}
-	poolConfig.MaxConns = 4
+	poolConfig.MaxConns = 6
 	poolConfig.ConnConfig.RuntimeParams["application_name"] = "millrace worker"
 	poolConfig.ConnConfig.RuntimeParams["search_path"] = catalog.SearchPath // whatever the role's own setting is
 	if w.pool, err = pgxpool.NewWithConfig(ctx, poolConfig); err != nil {
@@ -179,6 +185,11 @@ func (w *Worker) Serve(ctx context.Context) error {
 		defer close(sweeper)
 		w.sweep(ctx)
 	}()
+	following := make(chan struct{})
+	go func() {
+		defer close(following)
+		w.views.Run(ctx)
+	}()
 	if w.config.Ready != nil {
 		w.config.Ready()
 	}
@@ -187,6 +198,7 @@ func (w *Worker) Serve(ctx context.Context) error {
 	stop()
 	w.jobs.Close()
 	<-sweeper
+	<-following
 	w.readers.Close()
 	if errors.Is(err, net.ErrClosed) {
 		return nil

@@ -22,6 +22,7 @@ func (p *private) prepare(ctx context.Context) error {
 		return err
 	}
 	p.settings.worker.Listen = listen.String()
+	p.settings.worker.StateDir = filepath.Join(p.dir, stateFolder)
 	if err := p.prepareOwner(ctx); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ const owner = "millrace"
 const (
 	clusterFolder      = "postgres"
 	socketFolder       = "worker" // of the worker's socket
+	stateFolder        = "state"  // of the maintained views
 	ownerPasswordFile  = "owner.password"
 	workerPasswordFile = "worker.password"
 	portFile           = "port"

@@ -10,9 +10,8 @@ RETURN EXISTS (
         OR EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid
             AND (r.prrelid = relation OR r.prrelid IN (SELECT a.relid::oid FROM pg_partition_ancestors(relation::regclass) AS a)))));
 
--- base_tables lists the tables below a plain view, through other plain views; a
--- maintained view's table among them is one.
-CREATE FUNCTION ml_private.base_tables(definition oid) RETURNS SETOF oid
+-- below lists a plain view and all that it reads, with pg_class.relkind.
+CREATE FUNCTION ml_private.below(definition oid) RETURNS TABLE (relation oid, kind "char")
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 BEGIN ATOMIC
     WITH RECURSIVE below(relation, kind) AS (
@@ -23,7 +22,22 @@ BEGIN ATOMIC
         JOIN pg_rewrite AS w ON w.ev_class = b.relation AND b.kind = 'v'
         JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
         JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> b.relation)
-    SELECT relation FROM below WHERE kind <> 'v' AND kind <> 'S';
+    SELECT relation, kind FROM below;
+END;
+
+-- plain_views lists a plain view and those that it reads.
+CREATE FUNCTION ml_private.plain_views(definition oid) RETURNS SETOF oid
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 3
+BEGIN ATOMIC
+    SELECT relation FROM ml_private.below(definition) WHERE kind = 'v';
+END;
+
+-- base_tables lists the tables below a plain view, through other plain views; a
+-- maintained view's table among them is one.
+CREATE FUNCTION ml_private.base_tables(definition oid) RETURNS SETOF oid
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+BEGIN ATOMIC
+    SELECT relation FROM ml_private.below(definition) WHERE kind <> 'v' AND kind <> 'S';
 END;
 
 -- readers lists the maintained views that read a table, for messages: those that the

@@ -61,7 +61,7 @@ BEGIN
     END IF;
     PERFORM FROM pg_catalog.pg_locks AS l JOIN ml_private.view AS v ON v.view OPERATOR(pg_catalog.=) l.relation
     WHERE l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND l.locktype OPERATOR(pg_catalog.=) 'relation' AND l.granted
-        AND (relation IS NULL OR v.view OPERATOR(pg_catalog.=) relation)
+        AND (require_waitable.relation IS NULL OR v.view OPERATOR(pg_catalog.=) require_waitable.relation)
         AND l.mode OPERATOR(pg_catalog.=) ANY (ARRAY['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock']);
     IF FOUND THEN
         RAISE object_not_in_prerequisite_state USING

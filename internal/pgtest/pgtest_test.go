@@ -33,7 +33,7 @@ func TestServer(t *testing.T) {
 	t.Parallel()
 	conn := Connect(t, AdminURL(t, "postgres"))
 	for name, want := range map[string]string{
-		"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on", "max_connections": "200", "wal_level": "logical",
+		"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on", "max_connections": "200", "max_replication_slots": "40", "wal_level": "logical",
 	} {
 		if got := value(t, conn, "SELECT current_setting($1)", name); got != want {
 			t.Errorf("%s = %s, want %s", name, got, want)

@@ -34,10 +34,16 @@ func Make(values ...Value) Row {
 	return r
 }
 
-// Split appends the row's values to into. They alias the row's bytes.
+// Split appends the row's values to into. They alias the row's bytes. It panics on
+// bytes that are not a row.
 func (r Row) Split(into []Value) []Value {
 	for len(r) > 0 {
-		n, w := binary.Uvarint(r)
+		n, w := uint64(r[0]), 1 // mostly
+		if n >= 0x80 {
+			if n, w = binary.Uvarint(r); w <= 0 {
+				panic("row: split: not a row")
+			}
+		}
 		r = r[w:]
 		if n == 0 {
 			into = append(into, nil)

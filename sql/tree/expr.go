@@ -84,6 +84,7 @@ type Window struct {
 	Function uint32
 	Type     TypeRef
 	Args     []Expr
+	Filter   Expr
 	Location int
 }
 
@@ -328,6 +329,15 @@ type Subscript struct {
 	Arg       Expr
 	Upper     []Expr // nil elements stand for omitted bounds
 	Lower     []Expr // empty if it is not a slice
+}
+
+// Named is an argument written as name => value: only in [Call], [Window] and
+// [Aggregate] arguments. Number is its place among the declared arguments, from 0.
+type Named struct {
+	Arg      Expr
+	Name     string
+	Number   int
+	Location int
 }
 
 // Unknown is a node that we do not know, to be refused by its name.

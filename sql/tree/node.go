@@ -17,6 +17,7 @@ type Query struct {
 	HasRecursive    bool
 	HasModifyingCTE bool
 	HasForUpdate    bool
+	WithTies        bool // FETCH FIRST … WITH TIES
 	CTEs            []*CTE
 	RangeTable      []*RangeEntry // a Var's Table counts from 1
 	From            *From         // nil in the top of a set operation and in VALUES-less SELECT 1? never nil: an empty list then
@@ -37,6 +38,8 @@ type CTE struct {
 	Name      string
 	Query     *Query
 	Recursive bool
+	Search    bool // SEARCH …
+	Cycle     bool // CYCLE …
 	Location  int
 }
 

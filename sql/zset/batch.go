@@ -4,7 +4,9 @@
 package zset
 
 import (
+	"bytes"
 	"iter"
+	"slices"
 
 	"github.com/millrace/millrace/sql/row"
 )
@@ -14,6 +16,7 @@ import (
 type Batch struct {
 	arena   []byte
 	entries []entry
+	slots   []int32 // of Consolidate
 }
 
 type entry struct {
@@ -46,7 +49,9 @@ func (b *Batch) All() iter.Seq2[row.Row, int64] {
 func (b *Batch) Len() int { return len(b.entries) }
 
 // Bytes is the memory that the batch holds.
-func (b *Batch) Bytes() int64 { return int64(cap(b.arena)) + int64(cap(b.entries))*24 }
+func (b *Batch) Bytes() int64 {
+	return int64(cap(b.arena)) + int64(cap(b.entries))*24 + int64(cap(b.slots))*4
+}
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() { b.arena, b.entries = b.arena[:0], b.entries[:0] }
@@ -56,4 +61,48 @@ func (b *Batch) AddAll(other *Batch, w int64) {
 	for r, n := range other.All() {
 		b.Add(r, n*w)
 	}
+}
+
+// Consolidate merges entries of the same row, and drops those of weight 0. The
+// order of first occurrence is kept.
+//
+// Cost: O(Len) expected.
+func (b *Batch) Consolidate() {
+	if len(b.entries) < 2 {
+		return
+	}
+	mask := b.clearSlots() - 1
+	n := 0
+	for _, e := range b.entries {
+		r := b.arena[e.offset : e.offset+e.length]
+		i := int(hash(r)) & mask
+		for ; b.slots[i] != 0; i = (i + 1) & mask {
+			first := &b.entries[b.slots[i]-1]
+			if bytes.Equal(b.arena[first.offset:first.offset+first.length], r) {
+				first.weight += e.weight
+				break
+			}
+		}
+		if b.slots[i] == 0 {
+			b.entries[n] = e
+			n++
+			b.slots[i] = int32(n)
+		}
+	}
+	b.entries = slices.DeleteFunc(b.entries[:n], func(e entry) bool { return e.weight == 0 })
+}
+
+// clearSlots makes the hash table of Consolidate empty, at most half full with all
+// entries, and returns its length, a power of two.
+func (b *Batch) clearSlots() int {
+	size := 4
+	for size < 2*len(b.entries) {
+		size *= 2
+	}
+	if cap(b.slots) < size {
+		b.slots = make([]int32, size)
+	}
+	b.slots = b.slots[:size]
+	clear(b.slots)
+	return size
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/linreg"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/worker/internal/fault"
 )
 

@@ -8,9 +8,9 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/linreg"
 	"github.com/millrace/millrace/algorithms/suffstat"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/pushdown"
 	"github.com/millrace/millrace/worker/internal/fault"
 )

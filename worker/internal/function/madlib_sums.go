@@ -7,8 +7,8 @@ import (
 	"math/big"
 	"reflect"
 
-	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/suffstat"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/pushdown"
 	"github.com/millrace/millrace/worker/internal/fault"
 )

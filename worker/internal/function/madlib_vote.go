@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/knn"
+	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/pushdown"
 	"github.com/millrace/millrace/worker/internal/fault"
 )

@@ -1,0 +1,218 @@
+package dataflow
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/sql/row"
+	"github.com/millrace/millrace/sql/zset"
+)
+
+// ErrBroken says that a step of the circuit failed, so that its state is that of no
+// moment: it has to be loaded, or filled, anew.
+var ErrBroken = errors.New("the circuit broke in an earlier step")
+
+// ErrUnknownInput says that a change was given for a table that the circuit has not.
+var ErrUnknownInput = errors.New("unknown input")
+
+// NodeID names a node of a circuit: an input, a constant or an operator.
+type NodeID int
+
+// Circuit is a graph of operators with table changes as inputs and the view's change
+// as output. The zero Circuit is not ready; use [NewCircuit].
+type Circuit struct {
+	nodes   []*node // inputs come before what uses them
+	inputs  map[any]NodeID
+	output  NodeID
+	errors  *Errors
+	stepped bool // constants are out
+	broken  bool
+}
+
+// node is an input (table), a constant (rows) or an operator.
+type node struct {
+	op     Operator
+	inputs []NodeID
+	table  any
+	rows   *zset.Batch
+	label  string
+
+	users       int  // of the node's output, the circuit's output included
+	consolidate bool // a user would do work twice for the same row
+
+	out     zset.Batch    // reused by each step
+	longest int           // length of out in the steps since it was made
+	now     *zset.Batch   // this step's output: &out, or the table's change
+	in      []*zset.Batch // reused by each step
+}
+
+// linear operators treat each entry alone and keep no state, so that nothing is saved
+// by bringing the entries of a row together before them.
+type linear interface{ linear() }
+
+// NewCircuit returns a circuit without nodes.
+func NewCircuit() *Circuit {
+	return &Circuit{inputs: map[any]NodeID{}, output: -1, errors: NewErrors()}
+}
+
+// Input is the node of a table's changes; the same node for the same table, which is
+// any comparable value.
+func (c *Circuit) Input(table any) NodeID {
+	id, ok := c.inputs[table]
+	if !ok {
+		id = c.add(&node{table: table})
+		c.inputs[table] = id
+	}
+	return id
+}
+
+// Constant is a node that gives the rows in the first step and nothing afterwards.
+// It keeps rows, which are not to be changed; nil is no rows.
+func (c *Circuit) Constant(rows *zset.Batch) NodeID {
+	if rows == nil {
+		rows = new(zset.Batch)
+	}
+	return c.add(&node{rows: rows})
+}
+
+// Add adds an operator. Its inputs are nodes of this circuit; one may occur twice.
+func (c *Circuit) Add(op Operator, inputs ...NodeID) NodeID {
+	if a, ok := op.(interface{ arity() int }); ok && a.arity() != len(inputs) {
+		panic(fmt.Sprintf("dataflow: %s: %d inputs, want %d", op.Describe(), len(inputs), a.arity()))
+	}
+	_, isLinear := op.(linear)
+	for _, in := range inputs {
+		if !isLinear {
+			c.nodes[in].consolidate = true
+		}
+		c.nodes[in].users++
+	}
+	return c.add(&node{op: op, inputs: inputs, in: make([]*zset.Batch, len(inputs))})
+}
+
+func (c *Circuit) add(n *node) NodeID {
+	c.nodes = append(c.nodes, n)
+	return NodeID(len(c.nodes) - 1)
+}
+
+// Label sets a text that Explain shows behind the node's description and that is
+// part of the fingerprint of a saved state: the SQL of a condition, for example, since
+// operators do not know the text of their expressions.
+func (c *Circuit) Label(id NodeID, text string) { c.nodes[id].label = text }
+
+// SetOutput makes a node the circuit's output.
+func (c *Circuit) SetOutput(id NodeID) {
+	c.output = id
+	c.nodes[id].users++
+	c.nodes[id].consolidate = true
+}
+
+// Step takes the changes of tables, absent ones being empty, and appends the view's
+// change to out. The batches in are not modified. After an error the circuit is of no
+// use, until Load; row errors are no error here, but counted ([Circuit.Errors]).
+func (c *Circuit) Step(ctx *Context, in map[any]*zset.Batch, out *zset.Batch) error {
+	switch {
+	case c.broken:
+		return fmt.Errorf("dataflow: step: %w", ErrBroken)
+	case c.output < 0:
+		panic("dataflow: circuit without output")
+	}
+	for table := range in {
+		if _, ok := c.inputs[table]; !ok {
+			return fmt.Errorf("dataflow: step: %w: %v", ErrUnknownInput, table)
+		}
+	}
+	stepping := *ctx
+	stepping.Errors = c.errors
+	first := !c.stepped
+	c.stepped = true
+	for id, n := range c.nodes {
+		stepping.node = NodeID(id)
+		if err := c.step(&stepping, n, in, first); err != nil {
+			c.broken = true
+			return fmt.Errorf("dataflow: step: node %d: %w", id, err)
+		}
+	}
+	out.AddAll(c.nodes[c.output].now, 1)
+	for _, n := range c.nodes {
+		n.now = nil // a table's change is the caller's
+		n.shrink()
+	}
+	return nil
+}
+
+// What a node may keep of its batch for the next step.
+const (
+	alwaysKeptBytes = 64 << 10
+	keptBytes       = 16 << 20 // and only if much of it is used
+)
+
+// shrink frees the batch if it is much larger than this step needed, so that the
+// first filling of a view does not stay in memory.
+func (n *node) shrink() {
+	n.longest = max(n.longest, n.out.Len())
+	size := n.out.Bytes()
+	if size > keptBytes || size > alwaysKeptBytes && 4*n.out.Len() < n.longest {
+		n.out, n.longest = zset.Batch{}, 0
+	}
+}
+
+// step computes the node's change.
+func (c *Circuit) step(ctx *Context, n *node, in map[any]*zset.Batch, first bool) error {
+	n.out.Reset()
+	n.now = &n.out
+	switch {
+	case n.op != nil:
+		if err := c.stepOperator(ctx, n, first); err != nil {
+			return err
+		}
+	case n.rows != nil:
+		if first {
+			n.out.AddAll(n.rows, 1)
+		}
+	case in[n.table] == nil:
+	case n.consolidate && in[n.table].Len() > 1:
+		n.out.AddAll(in[n.table], 1)
+	default:
+		n.now = in[n.table]
+	}
+	if n.consolidate && n.now == &n.out && n.out.Len() > 1 {
+		n.out.Consolidate()
+	}
+	return nil
+}
+
+// stepOperator runs the operator unless nothing changed. The first step runs all of
+// them, for those that give rows without input.
+func (c *Circuit) stepOperator(ctx *Context, n *node, first bool) error {
+	changed := first
+	for i, id := range n.inputs {
+		n.in[i] = c.nodes[id].now
+		changed = changed || n.in[i].Len() > 0
+	}
+	if !changed {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return n.op.Step(ctx, n.in, &n.out)
+}
+
+// Errors is the number of row errors, and the least of them: its message, and the row
+// of the operator that could not compute it.
+func (c *Circuit) Errors() (count int64, message string, r row.Row) {
+	message, r, _ = c.errors.Example()
+	return c.errors.Count(), message, r
+}
+
+// Size is the number of rows and the memory of all operators' state.
+func (c *Circuit) Size() (rows, bytes int64) {
+	for _, n := range c.nodes {
+		if n.op != nil {
+			r, b := n.op.Size()
+			rows, bytes = rows+r, bytes+b
+		}
+	}
+	return rows, bytes
+}

@@ -1,0 +1,9 @@
+package row_test
+
+import (
+	"testing"
+
+	"github.com/millrace/millrace/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Run(m) }

@@ -1,0 +1,408 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/sql/plan"
+	"github.com/millrace/millrace/sql/row"
+	"github.com/millrace/millrace/sql/schema"
+	"github.com/millrace/millrace/sql/tree"
+	"github.com/millrace/millrace/worker/internal/dictionary"
+)
+
+// prepared is a view compiled, with what is to be copied for it.
+type prepared struct {
+	definition definition
+	plan       *plan.View
+	feeds      []*feed
+	parents    map[*feed]uint32 // views that feeds read, by OID
+	names      map[*feed][]string
+	tables     []base // physical tables
+	shape      string
+	err        error
+}
+
+// base is one physical table that a view reads.
+type base struct {
+	relation uint32
+	root     string           // the partitioned table that it is read through; else its own name
+	part     bool             // root is a partitioned table
+	attached []keptColumn     // all its columns in the log
+	key      []int16          // of the replica identity; nil if whole old rows are in the log
+	numbers  []int16          // the columns that the view uses
+	rootName map[int16]string // their names in root
+}
+
+// compileView compiles a plain view as its owner sees it. action is its rule, or ""
+// to read it.
+func compileView(ctx context.Context, conn querier, definition uint32, action string) (*plan.View, *dictionary.Dictionary, error) {
+	d := dictionary.New(ctx, conn)
+	if action == "" {
+		r, err := d.Relation(definition)
+		if err != nil {
+			return nil, nil, err
+		}
+		action = r.Action
+	}
+	q, err := tree.Read(action)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := plan.Compile(q, d)
+	return p, d, err
+}
+
+// prepare compiles one view on its owner's login.
+func (e *Engine) prepare(ctx context.Context, def definition, views map[uint32]bool) *prepared {
+	p := &prepared{definition: def, parents: map[*feed]uint32{}, names: map[*feed][]string{}}
+	p.err = func() error {
+		conn, err := e.connectAs(ctx, def.OwnerName, def.Settings)
+		if err != nil {
+			return err
+		}
+		defer closeConn(conn)
+		compiled, d, err := compileView(ctx, conn, def.Definition, "")
+		if err != nil {
+			return err
+		}
+		p.plan = compiled
+		for _, t := range compiled.Tables {
+			if err := p.feed(ctx, conn, d, t, views); err != nil {
+				return err
+			}
+		}
+		p.shape, err = shapeOf(ctx, conn, &view{definition: def, feeds: p.feeds, roots: rootsOf(compiled)})
+		return err
+	}()
+	return p
+}
+
+func rootsOf(p *plan.View) []uint32 {
+	var out []uint32
+	for _, t := range p.Tables {
+		out = append(out, t.OID)
+	}
+	return out
+}
+
+// feed finds the physical tables of one table of the plan.
+func (p *prepared) feed(ctx context.Context, conn querier, d *dictionary.Dictionary, t plan.Table, views map[uint32]bool) error {
+	root, err := d.Relation(t.OID)
+	if err != nil {
+		return err
+	}
+	f := &feed{input: t.Input()}
+	p.feeds = append(p.feeds, f)
+	names := map[int16]string{}
+	for _, n := range t.Columns {
+		i := slices.IndexFunc(root.Columns, func(c schema.Column) bool { return c.Number == n })
+		if i < 0 {
+			return fmt.Errorf("view: %s has no column number %d", root.Name, n)
+		}
+		names[n] = root.Columns[i].Name
+	}
+	if err := checkReadable(ctx, conn, root, t.Columns, names); err != nil {
+		return err
+	}
+	if views[t.OID] {
+		p.parents[f] = t.OID
+		for _, n := range t.Columns {
+			p.names[f] = append(p.names[f], names[n])
+		}
+		return nil
+	}
+	members, err := membersOf(ctx, conn, t)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		s, err := physical(d, m, root, t.Columns, names)
+		if err != nil {
+			return err
+		}
+		p.tables = append(p.tables, s)
+		f.members = append(f.members, member{relation: s.relation, numbers: s.numbers})
+	}
+	return nil
+}
+
+// checkReadable asks for the owner's own right to read the columns, whatever a view
+// in between allows.
+func checkReadable(ctx context.Context, conn querier, r *schema.Relation, numbers []int16, names map[int16]string) error {
+	for _, n := range numbers {
+		var may bool
+		err := conn.QueryRow(ctx, "SELECT has_column_privilege($1::oid, $2::int2, 'SELECT')", r.OID, n).Scan(&may)
+		if err != nil {
+			return fmt.Errorf("view: privileges on %s: %w", r.Name, err)
+		}
+		if !may {
+			return &privilegeError{table: r.Name, column: names[n]}
+		}
+	}
+	return nil
+}
+
+type privilegeError struct{ table, column string }
+
+func (e *privilegeError) Error() string {
+	return fmt.Sprintf("the owner of the view may not read column %s of %s", e.column, e.table)
+}
+
+// membership is a physical table, and what the catalog says of it.
+type membership struct {
+	relation uint32
+	kind     string
+	identity string
+	followed bool
+	root     string
+	part     bool
+}
+
+// membersOf lists the physical tables behind a table of the plan.
+func membersOf(ctx context.Context, conn querier, t plan.Table) ([]membership, error) {
+	rows, err := conn.Query(ctx, `
+		WITH RECURSIVE family(oid) AS (
+			SELECT $1::oid UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid WHERE $2)
+		SELECT c.oid, c.relkind::text, c.relreplident::text, ml_private.followed(c.oid),
+			CASE WHEN r.relkind = 'p' THEN format('%I.%I', rn.nspname, r.relname) ELSE format('ONLY %I.%I', n.nspname, c.relname) END, r.relkind = 'p'
+		FROM family AS f JOIN pg_class AS c ON c.oid = f.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		JOIN pg_class AS r ON r.oid = $1 JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
+		WHERE c.relkind <> 'p' ORDER BY c.oid`, t.OID, t.Inherit)
+	if err != nil {
+		return nil, fmt.Errorf("view: members of %s: %w", t.Name, err)
+	}
+	defer rows.Close()
+	var list []membership
+	for rows.Next() {
+		var m membership
+		if err := rows.Scan(&m.relation, &m.kind, &m.identity, &m.followed, &m.root, &m.part); err != nil {
+			return nil, fmt.Errorf("view: members of %s: %w", t.Name, err)
+		}
+		list = append(list, m)
+	}
+	return list, rows.Err()
+}
+
+var errNotFollowed = errors.New("its changes are not followed: its owner runs ml.track")
+
+// physical describes one physical table: its columns by those of the root.
+func physical(d *dictionary.Dictionary, m membership, root *schema.Relation, numbers []int16, names map[int16]string) (base, error) {
+	r, err := d.Relation(m.relation)
+	if err != nil {
+		return base{}, err
+	}
+	if m.kind != "r" {
+		return base{}, fmt.Errorf("view: %s is not an ordinary table, and its changes are not in the log", r.Name)
+	}
+	if !m.followed {
+		return base{}, fmt.Errorf("view: table %s: %w", r.Name, errNotFollowed)
+	}
+	s := base{relation: m.relation, root: m.root, part: m.part, key: r.Key, rootName: map[int16]string{}}
+	for _, c := range r.Columns {
+		if c.Generated == 0 || c.Generated == 's' {
+			s.attached = append(s.attached, keptColumn{Number: c.Number, Name: c.Name, Type: c.Type})
+		}
+	}
+	for _, n := range numbers {
+		i := slices.IndexFunc(r.Columns, func(c schema.Column) bool { return c.Name == names[n] })
+		if i < 0 {
+			return base{}, fmt.Errorf("view: %s has no column %s", r.Name, names[n])
+		}
+		s.numbers = append(s.numbers, r.Columns[i].Number)
+	}
+	return s, nil
+}
+
+// shapeOf describes what the log does not tell of the tables below a view, to be
+// compared with what it was.
+func shapeOf(ctx context.Context, conn querier, v *view) (string, error) {
+	var shape *string
+	err := conn.QueryRow(ctx, `
+		WITH RECURSIVE family(oid) AS (
+			SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid)
+		SELECT string_agg(format('%s %s %s %s', f.oid, c.relreplident, ml_private.followed(f.oid), (SELECT string_agg(i.indexrelid::text, ',') FROM pg_index AS i
+			WHERE i.indrelid = f.oid AND (i.indisprimary OR i.indisreplident))), '; ' ORDER BY f.oid)
+			|| coalesce((SELECT string_agg(md5(w.ev_action::text), ' ' ORDER BY w.ev_class) FROM pg_rewrite AS w
+				WHERE w.rulename = '_RETURN' AND w.ev_class IN (SELECT ml_private.plain_views($2))), '')
+		FROM family AS f LEFT JOIN pg_class AS c ON c.oid = f.oid`, v.roots, v.Definition).Scan(&shape)
+	if err != nil {
+		return "", fmt.Errorf("view: tables below %s: %w", v.Name, err)
+	}
+	if shape == nil {
+		return "", nil
+	}
+	return *shape, nil
+}
+
+// build begins to build the views that are to be built, unless a build is under way.
+func (e *Engine) build(ctx context.Context, wait *sync.WaitGroup) {
+	if e.copying != nil {
+		return
+	}
+	var list []definition
+	known := map[uint32]bool{}
+	for _, v := range e.order {
+		known[v.View] = true
+		if v.stale && v.state != stateOrphaned && time.Now().After(v.retry) && v.OwnerFits {
+			list = append(list, v.definition)
+			v.building = true
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	job := newCopyJob()
+	e.copying = job
+	wait.Go(func() {
+		var all []*prepared
+		for _, def := range list {
+			all = append(all, e.prepare(ctx, def, known))
+		}
+		e.post(ctx, func() { e.planned(ctx, wait, job, all) })
+	})
+}
+
+// planned takes over what was compiled, and has copied what no store keeps. It runs
+// on the loop.
+func (e *Engine) planned(ctx context.Context, wait *sync.WaitGroup, job *copyJob, all []*prepared) {
+	if e.copying != job {
+		return
+	}
+	for _, p := range all {
+		v := e.views[p.definition.View]
+		switch {
+		case v == nil || v.Generation != p.definition.Generation || v.Definition != p.definition.Definition:
+			continue // dropped or changed meanwhile: built in the next round
+		case p.err != nil:
+			e.refuse(v, p.err)
+			continue
+		}
+		job.views = append(job.views, p)
+		for _, s := range p.tables {
+			job.need(e.stores[s.relation], s)
+		}
+	}
+	if len(job.units) == 0 {
+		e.filled(ctx, job, nil)
+		return
+	}
+	job.retaining = true
+	for _, p := range job.views {
+		v := e.views[p.definition.View]
+		v.fail(stateCatchingUp, "copying %s", strings.Join(job.names(), ", "))
+	}
+	wait.Go(func() {
+		err := e.copyAll(ctx, job)
+		e.post(ctx, func() { e.filled(ctx, job, err) })
+	})
+}
+
+// refuse says why a view cannot be maintained, and tries again later.
+func (e *Engine) refuse(v *view, err error) {
+	v.building = false
+	e.config.Log.Warn("views: a view is not maintained", "view", v.Name, "err", err)
+	v.delayed("%v", err)
+}
+
+// filled fills the circuits of the views whose tables are there now. It runs on the
+// loop.
+func (e *Engine) filled(ctx context.Context, job *copyJob, err error) {
+	if e.copying != job {
+		return
+	}
+	e.copying = nil
+	defer job.abandon()
+	if err == nil {
+		err = e.install(job)
+	}
+	pending := job.views
+	for progress := true; progress && err == nil; {
+		progress = false
+		for i, p := range pending {
+			if p != nil && e.ready(p) {
+				pending[i], progress = nil, true
+				e.fill(ctx, p)
+			}
+		}
+		e.sortViews()
+	}
+	for _, p := range pending {
+		if p == nil {
+			continue
+		}
+		v := e.views[p.definition.View]
+		if v == nil {
+			continue
+		}
+		v.building = false
+		if err != nil {
+			v.delayed("its tables could not be copied: %v", err)
+		} else {
+			v.delayed("it waits for a view below it")
+		}
+	}
+	e.dropUnusedStores()
+}
+
+// ready reports whether all views that p reads have their rows.
+func (e *Engine) ready(p *prepared) bool {
+	for _, oid := range p.parents {
+		parent := e.views[oid]
+		if parent == nil || !parent.built() {
+			return false
+		}
+	}
+	return true
+}
+
+// fill gives a circuit all rows of its tables, and the view the output.
+func (e *Engine) fill(ctx context.Context, p *prepared) {
+	v := e.views[p.definition.View]
+	if v == nil || v.Generation != p.definition.Generation {
+		return
+	}
+	v.building = false
+	if err := e.adopt(v, p); err != nil {
+		e.refuse(v, err)
+		return
+	}
+	if err := e.firstStep(ctx, v); err != nil {
+		v.plan = nil
+		e.refuse(v, err)
+		return
+	}
+	v.stale, v.failing, v.pause = false, false, 0
+	v.fail(stateCatchingUp, "")
+	for _, other := range e.order {
+		if other.reads(v) && other.built() {
+			other.rebuild("a view below it was built anew")
+		}
+	}
+	e.judge(v)
+}
+
+// adopt resolves the feeds of a compiled view.
+func (e *Engine) adopt(v *view, p *prepared) error {
+	for f, oid := range p.parents {
+		f.parent, f.columns = e.views[oid], nil
+		for _, name := range p.names[f] {
+			i := slices.IndexFunc(f.parent.plan.Columns, func(c plan.Column) bool { return c.Name == name })
+			if i < 0 {
+				return fmt.Errorf("view: %s has no column %s", f.parent.Name, name)
+			}
+			f.columns = append(f.columns, i)
+		}
+	}
+	v.plan, v.feeds, v.shape, v.roots = p.plan, p.feeds, p.shape, rootsOf(p.plan)
+	v.types = make([]*row.Type, len(p.plan.Columns))
+	for i, c := range p.plan.Columns {
+		v.types[i] = c.Type
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/sql/row"
+	"github.com/millrace/millrace/sql/zset"
+	"github.com/millrace/millrace/worker/internal/fault"
+	"github.com/millrace/millrace/worker/internal/replication"
+)
+
+// cut holds the ticks back so that a view's table and its query can be read at one
+// position: all transactions that the query's snapshot sees have been applied, and no
+// other.
+type cut struct {
+	snapshot snapshot
+	until    replication.LSN // everything that the snapshot sees was committed before
+	reached  func(ok bool)
+	began    time.Time
+}
+
+func (c *cut) admits(t *replication.Transaction) bool { return c.snapshot.sees(t.XID) }
+
+// reachCut tells the comparison that its position is reached, or that there is none:
+// where a transaction that the snapshot does not see comes first in the log, before
+// one that it sees.
+func (e *Engine) reachCut() {
+	c := e.cut
+	if c == nil {
+		return
+	}
+	for _, t := range e.waiting {
+		if c.admits(t) {
+			e.cut = nil
+			c.reached(false)
+			return
+		}
+	}
+	beyond := e.position >= c.until || e.serverEnd >= c.until
+	for _, t := range e.waiting {
+		beyond = beyond || t.EndLSN >= c.until
+	}
+	if beyond || time.Since(c.began) > 10*time.Second {
+		e.cut = nil
+		c.reached(beyond)
+	}
+}
+
+// comparison is one run of ml.check_view.
+type comparison struct {
+	view   uint32
+	done   chan struct{}
+	err    error
+	result compared
+}
+
+type compared struct {
+	Done      bool   `json:"done"`
+	Ticket    int64  `json:"ticket"`
+	Differing int64  `json:"differing"`
+	Compared  int64  `json:"compared"`
+	Tolerated int64  `json:"with_tolerance"`
+	Position  string `json:"position"`
+	Example   string `json:"example"`
+}
+
+var tickets atomic.Int64
+
+// compare begins a comparison and waits for it a little.
+func (e *Engine) compare(ctx context.Context, r request) (any, error) {
+	c := &comparison{view: *r.View, done: make(chan struct{})}
+	ticket := tickets.Add(1)
+	e.comparisons.Store(ticket, c)
+	go func() { // It ends with the engine's context, or after its own bound.
+		defer close(c.done)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Hour)
+		defer cancel()
+		c.err = e.runComparison(ctx, c)
+	}()
+	r.Ticket = ticket
+	return e.compared(r)
+}
+
+// compared waits a little for a comparison.
+func (e *Engine) compared(r request) (any, error) {
+	value, ok := e.comparisons.Load(r.Ticket)
+	if !ok || value.(*comparison).view != *r.View {
+		return nil, fault.New(fault.NotFound, "there is no comparison %d", r.Ticket)
+	}
+	c := value.(*comparison)
+	select {
+	case <-c.done:
+	case <-time.After(900 * time.Millisecond):
+		return compared{Ticket: r.Ticket}, nil
+	}
+	e.comparisons.Delete(r.Ticket)
+	if c.err != nil {
+		return nil, c.err
+	}
+	c.result.Done, c.result.Ticket = true, r.Ticket
+	return c.result, nil
+}
+
+// runComparison compares, and begins again where the log's order is not that of
+// visibility.
+func (e *Engine) runComparison(ctx context.Context, c *comparison) error {
+	for range 20 {
+		again, err := e.compareOnce(ctx, c)
+		if err != nil || !again {
+			return err
+		}
+	}
+	return fault.New(fault.State, "no position of the log was found where one snapshot holds").WithHint("Try again when fewer transactions commit.")
+}
+
+// pinnedView is what a comparison needs of a view.
+type pinnedView struct {
+	definition
+	columns string
+	types   []*row.Type
+	floats  []bool
+}
+
+func (e *Engine) pin(ctx context.Context, oid uint32) (p pinnedView, err error) {
+	doErr := e.do(ctx, func() {
+		v := e.views[oid]
+		if v == nil || !v.live() {
+			err = fault.New(fault.State, "only a live view can be compared").WithHint("SELECT * FROM ml.views tells what this one waits for.")
+			return
+		}
+		p = pinnedView{definition: v.definition, types: v.types, columns: v.columnList()[2:]}
+		for _, t := range v.types {
+			p.floats = append(p.floats, t.Kind == row.Float4 || t.Kind == row.Float8)
+		}
+	})
+	return p, errors.Join(err, doErr)
+}
+
+func (e *Engine) compareOnce(ctx context.Context, c *comparison) (again bool, err error) {
+	p, err := e.pin(ctx, c.view)
+	if err != nil {
+		return false, err
+	}
+	query, err := e.connectAs(ctx, p.OwnerName, p.Settings)
+	if err != nil {
+		return false, err
+	}
+	defer closeConn(query)
+	table, err := e.connectAs(ctx, p.OwnerName, p.Settings)
+	if err != nil {
+		return false, err
+	}
+	defer closeConn(table)
+	var s snapshot
+	if s, err = beginReading(ctx, query); err != nil {
+		return false, err
+	}
+	ok, err := e.cutAt(ctx, s, c, table)
+	if err != nil || !ok {
+		return err == nil, err
+	}
+	want, err := readBag(ctx, query, fmt.Sprintf("SELECT %s FROM %s", p.columns, p.Query), len(p.types))
+	if err != nil {
+		return false, fmt.Errorf("view: compare: %w", err)
+	}
+	have, err := readBag(ctx, table, fmt.Sprintf("SELECT %s FROM ONLY %s", p.columns, p.Name), len(p.types))
+	if err != nil {
+		return false, fmt.Errorf("view: compare: %w", err)
+	}
+	c.result.differ(want, have, p)
+	return false, nil
+}
+
+// beginReading fixes a connection's snapshot.
+func beginReading(ctx context.Context, conn *pgx.Conn) (snapshot, error) {
+	var text string
+	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	if err == nil {
+		err = conn.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text)
+	}
+	if err != nil {
+		return snapshot{}, fmt.Errorf("view: compare: %w", err)
+	}
+	return parseSnapshot(text)
+}
+
+// cutAt waits until the tables show what snapshot s sees, and fixes the snapshot of
+// the table's connection there.
+func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pgx.Conn) (bool, error) {
+	var until replication.LSN
+	if err := e.config.Pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&until); err != nil {
+		return false, fmt.Errorf("view: compare: %w", err)
+	}
+	if err := e.barrier(ctx); err != nil {
+		return false, fmt.Errorf("view: compare: %w", err)
+	}
+	result := make(chan error, 1)
+	ok := false
+	err := e.do(ctx, func() {
+		if e.cut != nil {
+			result <- fault.New(fault.Busy, "another comparison waits for its position").WithHint("Try again.")
+			return
+		}
+		e.cut = &cut{snapshot: s, until: until, began: time.Now(), reached: func(reached bool) {
+			v := e.views[c.view]
+			if ok = reached && v != nil; !ok {
+				result <- nil
+				return
+			}
+			if !v.live() {
+				result <- fault.New(fault.State, "the view is %s: %s", v.state, v.reason)
+				return
+			}
+			err := e.apply(ctx, nil) // what has not been written yet
+			if err == nil && v.pending.Len() > 0 {
+				err = fault.New(fault.State, "the view could not be written: %s", v.reason)
+			}
+			if err == nil {
+				_, err = beginReading(ctx, table)
+			}
+			c.result.Position = e.position.String()
+			result <- err
+		}}
+	})
+	if err != nil {
+		return false, err
+	}
+	select {
+	case err := <-result:
+		return ok, err
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+func readBag(ctx context.Context, conn *pgx.Conn, query string, columns int) (*zset.Set, error) {
+	s := zset.NewSet()
+	err := copyRows(ctx, conn, query, columns, func(values []row.Value) error {
+		s.Add(row.Make(values...), +1)
+		return nil
+	})
+	return s, err
+}

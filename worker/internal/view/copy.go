@@ -1,0 +1,253 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/sql/row"
+	"github.com/millrace/millrace/sql/token"
+	"github.com/millrace/millrace/sql/zset"
+	"github.com/millrace/millrace/worker/internal/replication"
+)
+
+// copyJob builds views: it copies tables that are not kept yet, or not with enough
+// columns, and keeps their transactions meanwhile.
+type copyJob struct {
+	views     []*prepared
+	units     []*copyUnit
+	retaining bool
+	retained  []*replication.Transaction
+}
+
+// copyUnit is one table to copy.
+type copyUnit struct {
+	base
+	columns  []int16 // to keep
+	owner    definition
+	store    *store
+	snapshot snapshot
+}
+
+func newCopyJob() *copyJob { return &copyJob{} }
+
+// need adds a table, unless a store keeps all that is needed of it.
+func (j *copyJob) need(kept *store, s base) {
+	i := slices.IndexFunc(j.units, func(u *copyUnit) bool { return u.relation == s.relation })
+	if i < 0 && kept != nil && kept.covers(s.numbers) && slices.Equal(kept.keyNumbers(), s.key) {
+		return
+	}
+	if i < 0 {
+		u := &copyUnit{base: s, columns: slices.Clone(s.key), owner: j.views[len(j.views)-1].definition}
+		if kept != nil {
+			for _, c := range kept.columns {
+				u.columns = append(u.columns, c.Number)
+			}
+		}
+		j.units = append(j.units, u)
+		i = len(j.units) - 1
+	}
+	u := j.units[i]
+	u.columns = append(u.columns, s.numbers...)
+	slices.Sort(u.columns)
+	u.columns = slices.Compact(u.columns)
+}
+
+func (s *store) keyNumbers() []int16 {
+	var out []int16
+	for _, k := range s.key {
+		out = append(out, s.columns[k].Number)
+	}
+	return out
+}
+
+func (j *copyJob) names() []string {
+	var out []string
+	for _, u := range j.units {
+		out = append(out, strings.TrimPrefix(u.root, "ONLY "))
+	}
+	return slices.Compact(out)
+}
+
+// retain keeps a transaction that changes one of the tables; the job closes it.
+func (j *copyJob) retain(t *replication.Transaction) bool {
+	if !j.retaining {
+		return false
+	}
+	for _, r := range t.Relations() {
+		if slices.ContainsFunc(j.units, func(u *copyUnit) bool { return u.relation == r.OID }) {
+			j.retained = append(j.retained, t)
+			return true
+		}
+	}
+	return false
+}
+
+func (j *copyJob) abandon() {
+	for _, t := range j.retained {
+		_ = t.Close()
+	}
+	j.retained, j.retaining = nil, false
+}
+
+// copyAll copies the tables, each in one snapshot of its view's owner. Every
+// transaction that was running when their transactions began to be kept has ended
+// before: one that the snapshot does not see is among those that are kept.
+func (e *Engine) copyAll(ctx context.Context, j *copyJob) error {
+	if err := e.awaitRunning(ctx, j); err != nil {
+		return err
+	}
+	for len(j.units) > 0 {
+		owner, done := j.units[0].owner, true
+		for _, u := range j.units {
+			if u.store == nil {
+				owner, done = u.owner, false
+				break
+			}
+		}
+		if done {
+			return nil
+		}
+		if err := e.copyAs(ctx, owner, j.units); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitRunning waits until every transaction that runs now has ended, and says which
+// one it waits for.
+func (e *Engine) awaitRunning(ctx context.Context, j *copyJob) error {
+	var horizon int64
+	if err := e.config.Pool.QueryRow(ctx, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&horizon); err != nil {
+		return fmt.Errorf("view: running transactions: %w", err)
+	}
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		var ended bool
+		var blocker string
+		err := e.config.Pool.QueryRow(ctx, `
+			SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1, coalesce((
+				SELECT format('transaction of process %s, user %s, since %s', l.pid, a.usename, a.xact_start) FROM pg_locks AS l
+				LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+				WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' ORDER BY age(l.transactionid) DESC LIMIT 1), '')`, horizon).
+			Scan(&ended, &blocker)
+		if err != nil {
+			return fmt.Errorf("view: running transactions: %w", err)
+		}
+		if ended {
+			return nil
+		}
+		if wait > 300*time.Millisecond {
+			e.post(ctx, func() {
+				for _, p := range j.views {
+					if v := e.views[p.definition.View]; v != nil {
+						v.reason = "waiting to copy its tables until running transactions have ended: " + blocker
+					}
+				}
+			})
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// copyAs copies the units of one owner in one snapshot.
+func (e *Engine) copyAs(ctx context.Context, owner definition, units []*copyUnit) error {
+	conn, err := e.connectAs(ctx, owner.OwnerName, owner.Settings)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fmt.Errorf("view: copy: %w", err)
+	}
+	var text string
+	if err := tx.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text); err != nil {
+		return fmt.Errorf("view: copy: %w", err)
+	}
+	s, err := parseSnapshot(text)
+	if err != nil {
+		return err
+	}
+	for _, u := range units {
+		if u.store != nil || u.owner.OwnerName != owner.OwnerName {
+			continue
+		}
+		u.snapshot = s
+		if err := u.copy(ctx, conn); err != nil {
+			return fmt.Errorf("view: copy %s: %w", u.root, err)
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+// copy fills the unit's store. A partition is read through its root, on which the
+// owner has the right.
+func (u *copyUnit) copy(ctx context.Context, conn *pgx.Conn) error {
+	var kept []keptColumn
+	var list []string
+	for _, n := range u.columns {
+		i := slices.IndexFunc(u.attached, func(c keptColumn) bool { return c.Number == n })
+		if i < 0 {
+			return fmt.Errorf("column number %d is not in the log: it is generated, or gone", n)
+		}
+		kept = append(kept, u.attached[i])
+		list = append(list, token.QuoteName(u.attached[i].Name))
+	}
+	var key []int
+	for _, n := range u.key {
+		key = append(key, slices.Index(u.columns, n))
+	}
+	s := newStore(u.relation, kept, u.attached, key)
+	where := ""
+	if u.part {
+		where = " WHERE tableoid = " + strconv.FormatUint(uint64(u.relation), 10)
+	}
+	query := fmt.Sprintf("SELECT %s FROM %s%s", strings.Join(list, ", "), u.root, where)
+	err := copyRows(ctx, conn, query, len(list), func(values []row.Value) error {
+		s.insert(row.Make(values...))
+		return nil
+	})
+	u.store = s
+	return err
+}
+
+// install brings the copies to the engine's position: what of their transactions the
+// copy's snapshot did not see is applied to it.
+func (e *Engine) install(j *copyJob) error {
+	for _, u := range j.units {
+		var ignored zset.Batch
+		for _, t := range j.retained {
+			if u.snapshot.sees(t.XID) {
+				continue
+			}
+			for change, err := range t.Changes() {
+				if err != nil {
+					return err
+				}
+				if change.Relation.OID != u.relation {
+					continue
+				}
+				ignored.Reset()
+				if err := u.store.change(&change, &ignored); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, u := range j.units {
+		e.stores[u.relation] = u.store
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/millrace/millrace/worker/internal/replication"
+)
+
+// Engine keeps the maintained views of one database. Run runs it; Answer is safe for
+// concurrent use.
+type Engine struct {
+	config   Config
+	sessions sessions
+	commands chan func() // run by the goroutine that owns what follows
+	running  atomic.Bool // that goroutine takes commands
+
+	stores   map[uint32]*store
+	views    map[uint32]*view
+	order    []*view // parents before those that read them
+	position replication.LSN
+	system   *replication.System // that position is of; nil if the state is of nothing
+	torn     bool                // a tick failed in the middle: the state is of no position
+
+	waiting   []*replication.Transaction
+	serverEnd replication.LSN // no transaction that ended before it is still to come
+	dirty     bool            // the catalog has to be looked at
+	copying   *copyJob
+	cut       *cut
+	writer    *pgconn.PgConn
+	slot      string
+	stream    *replication.Stream
+
+	acknowledged replication.LSN
+	written      replication.LSN // end of the log when the last apply had committed
+	saved        replication.LSN // position of the last checkpoint
+	savedAt      time.Time
+	ticks        rate
+	watched      time.Time
+	shown        shown
+	comparisons  sync.Map               // of ml.check_view, by ticket
+	note         atomic.Pointer[string] // what the whole engine waits for
+}
+
+// New returns an engine that follows nothing yet.
+func New(c Config) *Engine {
+	e := &Engine{config: c, commands: make(chan func()), sessions: sessions{idle: map[string]*pgx.Conn{}}}
+	e.shown.changed = make(chan struct{})
+	e.reset()
+	return e
+}
+
+// reset forgets all state; the views are built anew.
+func (e *Engine) reset() {
+	e.stores, e.position, e.system, e.torn = map[uint32]*store{}, 0, nil, false
+	e.views, e.order = map[uint32]*view{}, nil
+	e.saved = 0
+	e.dropWaiting()
+}
+
+func (e *Engine) dropWaiting() {
+	for _, t := range e.waiting {
+		_ = t.Close() // it comes again
+	}
+	e.waiting, e.serverEnd = nil, 0
+	if e.copying != nil {
+		e.copying.abandon()
+		e.copying = nil
+	}
+	e.cut = nil
+}
+
+// Run follows the log until ctx ends. What fails is tried again, with the state that
+// is in memory as long as it is whole.
+func (e *Engine) Run(ctx context.Context) {
+	pause := 100 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := e.era(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if time.Since(began) > 10*time.Second {
+			pause = 100 * time.Millisecond
+		}
+		e.say("the worker tries again: %v", err)
+		e.config.Log.Warn("views: starting again", "err", err, "position", e.position.String())
+		e.idle(ctx, pause)
+		pause = min(2*pause, 5*time.Second)
+	}
+	e.sessions.close()
+	e.dropWaiting()
+}
+
+// say sets what ml.views tells of all views while they are not followed.
+func (e *Engine) say(format string, args ...any) {
+	text := ""
+	if format != "" {
+		text = fmt.Sprintf(format, args...)
+	}
+	e.note.Store(&text)
+}
+
+func (e *Engine) saying() string {
+	if text := e.note.Load(); text != nil {
+		return *text
+	}
+	return "the worker is starting"
+}
+
+// idle waits, and runs commands meanwhile.
+func (e *Engine) idle(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case f := <-e.commands:
+			f()
+		}
+	}
+}
+
+// do has the owner of the state run f, and waits for it until ctx ends.
+func (e *Engine) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case e.commands <- func() { defer close(done); f() }:
+	}
+	<-done
+	return nil
+}
+
+// post is do without waiting for f, from a goroutine that the loop waits for.
+func (e *Engine) post(ctx context.Context, f func()) {
+	select {
+	case <-ctx.Done():
+	case e.commands <- f:
+	}
+}
+
+// errNothing ends an era in which there is nothing to follow.
+var errNothing = errors.New("no view is left")
+
+// era follows the log over one set of connections.
+func (e *Engine) era(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+	leader, err := e.lead(ctx)
+	if err != nil {
+		return err
+	}
+	notified := make(chan struct{}, 1)
+	lost := make(chan error, 2)
+	wait.Go(func() { lost <- listen(ctx, leader, notified) })
+	defer func() { cancel(); wait.Wait(); closeConn(leader) }()
+	if err := e.awaitViews(ctx, notified, lost); err != nil {
+		return err
+	}
+	events := make(chan replication.Event, 1024)
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	defer e.closeEra(&wait, cancel)
+	wait.Go(func() { lost <- receive(ctx, e.stream, events) })
+	e.say("")
+	return e.loop(ctx, &wait, events, notified, lost)
+}
+
+// closeEra ends the connections of an era, with a last checkpoint if the state is
+// whole.
+func (e *Engine) closeEra(wait *sync.WaitGroup, cancel context.CancelFunc) {
+	cancel()
+	wait.Wait()
+	if !e.torn {
+		ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+		if err := e.checkpoint(ctx, true); err != nil {
+			e.config.Log.Warn("views: no checkpoint at the end", "err", err)
+		}
+		stop()
+	}
+	_ = e.stream.Close()
+	e.stream = nil
+	ctx, stop := context.WithTimeout(context.Background(), time.Second)
+	_ = e.writer.Close(ctx)
+	stop()
+	e.dropWaiting()
+	e.sessions.close()
+	for _, v := range e.order {
+		v.building = false
+		v.forgetTable() // a commit whose answer was lost may have happened, or not
+	}
+}
+
+// lead waits until no other worker follows the log of this database.
+func (e *Engine) lead(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, e.config.Database)
+	if err != nil {
+		return nil, fmt.Errorf("view: connect: %w", err)
+	}
+	for {
+		var leads bool
+		err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('millrace views', 0) # d.oid::int8), 'millrace_' || d.oid
+			FROM pg_database AS d WHERE d.datname = current_database()`).Scan(&leads, &e.slot)
+		if err != nil {
+			closeConn(conn)
+			return nil, fmt.Errorf("view: lead: %w", err)
+		}
+		if leads {
+			break
+		}
+		e.say("another worker follows this database; this one stands by")
+		e.idle(ctx, time.Second)
+	}
+	if _, err := conn.Exec(ctx, "LISTEN millrace_view"); err != nil {
+		closeConn(conn)
+		return nil, fmt.Errorf("view: listen: %w", err)
+	}
+	return conn, nil
+}
+
+// listen turns notifications into signals until the connection or ctx ends.
+func listen(ctx context.Context, conn *pgx.Conn, notified chan<- struct{}) error {
+	for {
+		if _, err := conn.WaitForNotification(ctx); err != nil {
+			return fmt.Errorf("view: the leader's connection: %w", err)
+		}
+		select {
+		case notified <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// receive hands the stream's events on until it fails or ctx ends.
+func receive(ctx context.Context, s *replication.Stream, events chan<- replication.Event) error {
+	for {
+		event, err := s.Next(ctx)
+		if err != nil {
+			return err
+		}
+		select {
+		case events <- event:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// awaitViews returns when there is a view to follow. Without any there is no slot,
+// which would hold the log back.
+func (e *Engine) awaitViews(ctx context.Context, notified <-chan struct{}, lost <-chan error) error {
+	for {
+		if err := e.reconcile(ctx); err != nil {
+			return err
+		}
+		if len(e.order) > 0 {
+			return nil
+		}
+		if err := e.dropSlot(ctx); err != nil {
+			return err
+		}
+		e.reset()
+		e.say("there is no view to follow")
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case err := <-lost:
+				return err
+			case <-notified:
+				waiting = false
+			case f := <-e.commands:
+				f()
+			}
+		}
+	}
+}
+
+func (e *Engine) dropSlot(ctx context.Context) error {
+	_, err := e.config.Pool.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active", e.slot)
+	if err != nil {
+		return fmt.Errorf("view: drop the slot: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package view_test
+
+import (
+	"testing"
+
+	"github.com/millrace/millrace/internal/milltest"
+)
+
+// equal fails the test unless a view's table holds what its plain view gives.
+func equal(t *testing.T, c *milltest.Client, view string) {
+	t.Helper()
+	got := c.Text(`SELECT count(*) FROM ((TABLE ` + view + ` EXCEPT ALL TABLE ` + view + `_definition) UNION ALL (TABLE ` + view + `_definition EXCEPT ALL TABLE ` + view + `)) AS d`)
+	if got != "0" {
+		t.Errorf("%s: %s rows differ; table: %s; query: %s", view, got,
+			c.Text("SELECT string_agg(x::text, ' ' ORDER BY x::text) FROM "+view+" AS x"), c.Text("SELECT string_agg(x::text, ' ' ORDER BY x::text) FROM "+view+"_definition AS x"))
+	}
+}
+
+// TestFollow makes a count and sum view and changes its table in every way.
+func TestFollow(t *testing.T) {
+	e := milltest.Start(t, nil)
+	_, url := e.Role(t, "owner")
+	c := milltest.Open(t, url)
+	c.Run(`CREATE TABLE sale (id int PRIMARY KEY, city text, amount int); INSERT INTO sale SELECT i, 'c' || i % 3, i FROM generate_series(1, 30) AS i`)
+	f := c.Refused("42501", "SELECT ml.create_view('by_city', 'SELECT city, count(*), sum(amount) FROM sale GROUP BY city')")
+	if want := "SELECT ml.track('sale')"; f.Hint != "Its owner runs: "+want {
+		t.Errorf("hint %q, want %s", f.Hint, want)
+	}
+	c.Run("SELECT ml.track('sale')")
+	c.Run("SELECT ml.create_view('by_city', 'SELECT city, count(*), sum(amount) FROM sale GROUP BY city')")
+	equal(t, c, "by_city")
+	for _, statement := range []string{
+		"INSERT INTO sale VALUES (31, 'c1', 100), (32, NULL, 7)",
+		"UPDATE sale SET amount = amount + 1 WHERE id % 2 = 0",
+		"UPDATE sale SET city = 'moved' WHERE id % 5 = 0",
+		"UPDATE sale SET id = id + 1000 WHERE id < 5",
+		"DELETE FROM sale WHERE city = 'c2'",
+		"BEGIN; INSERT INTO sale VALUES (50, 'x', 1); SAVEPOINT s; DELETE FROM sale; ROLLBACK TO s; COMMIT",
+		"BEGIN; DELETE FROM sale; ROLLBACK",
+		"TRUNCATE sale",
+		"INSERT INTO sale VALUES (1, 'a', NULL)",
+	} {
+		c.Run(statement)
+		c.Run("SELECT ml.wait('by_city')")
+		equal(t, c, "by_city")
+	}
+	if got := c.Text("SELECT state FROM ml.views"); got != "live" {
+		t.Errorf("state %s: %s", got, c.Text("SELECT reason FROM ml.views"))
+	}
+	c.Refused("55000", "INSERT INTO by_city VALUES ('x', 1, 1)")
+	if got := c.Text("SELECT differing FROM ml.check_view('by_city')"); got != "0" {
+		t.Errorf("check_view: %s rows differ, want 0", got)
+	}
+	c.Run("SELECT ml.drop_view('by_city')")
+	if got := c.Text("SELECT count(*) FROM ml.views"); got != "0" {
+		t.Errorf("%s views after ml.drop_view, want 0", got)
+	}
+}

@@ -1,0 +1,148 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/worker/internal/replication"
+)
+
+// loop owns the state for one era.
+func (e *Engine) loop(ctx context.Context, wait *sync.WaitGroup, events <-chan replication.Event, notified <-chan struct{}, lost <-chan error) error {
+	beat := time.NewTicker(250 * time.Millisecond)
+	defer beat.Stop()
+	e.dirty = true
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-lost:
+			return err
+		case <-notified:
+			e.dirty = true
+		case f := <-e.commands:
+			f()
+		case event := <-events:
+			e.take(event)
+			for len(events) > 0 && len(e.waiting) < 4096 {
+				e.take(<-events)
+			}
+		case <-beat.C:
+			if err := e.keep(ctx); err != nil {
+				return err
+			}
+		}
+		if err := e.turn(ctx, wait); err != nil {
+			return err
+		}
+		if len(e.order) == 0 {
+			return errNothing
+		}
+	}
+}
+
+// take notes an event of the stream.
+func (e *Engine) take(event replication.Event) {
+	switch event := event.(type) {
+	case *replication.Transaction:
+		if event.EndLSN <= e.position {
+			_ = event.Close() // it came again
+			return
+		}
+		e.waiting = append(e.waiting, event)
+	case *replication.Message:
+		e.dirty = true
+	case replication.Keepalive:
+		e.serverEnd = max(e.serverEnd, event.ServerEnd)
+	}
+}
+
+// turn does what there is to do: look at the catalog, build views, take ticks.
+func (e *Engine) turn(ctx context.Context, wait *sync.WaitGroup) error {
+	if e.dirty {
+		e.dirty = false
+		if err := e.reconcile(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		batch := e.nextBatch()
+		if len(batch) == 0 {
+			break
+		}
+		if err := e.tick(ctx, batch); err != nil {
+			return err
+		}
+	}
+	if len(e.waiting) == 0 && e.cut == nil {
+		e.position = max(e.position, e.serverEnd)
+	}
+	e.reachCut()
+	e.build(ctx, wait)
+	if err := e.synchronize(ctx); err != nil {
+		return err
+	}
+	if err := e.apply(ctx, nil); err != nil {
+		return err
+	}
+	e.publish()
+	return nil
+}
+
+// nextBatch takes the transactions of one tick from those that wait: all that fit,
+// but none that a comparison must not see yet.
+func (e *Engine) nextBatch() []*replication.Transaction {
+	rows, n := int64(0), 0
+	for _, t := range e.waiting {
+		if n > 0 && rows+t.Len() > int64(e.config.TickRows) || e.cut != nil && !e.cut.admits(t) {
+			break
+		}
+		rows += t.Len()
+		n++
+	}
+	batch := e.waiting[:n:n]
+	e.waiting = e.waiting[n:]
+	return batch
+}
+
+// keep does what is due from time to time: acknowledge, checkpoint, notice what the
+// log does not tell.
+func (e *Engine) keep(ctx context.Context) error {
+	if err := e.checkpoint(ctx, false); err != nil {
+		return err
+	}
+	if err := e.acknowledge(ctx); err != nil {
+		return err
+	}
+	return e.watch(ctx)
+}
+
+// acknowledge lets the server remove the log up to what is durable: the tables, and
+// the state if it is kept.
+func (e *Engine) acknowledge(ctx context.Context) error {
+	target := e.saved
+	if e.config.StateDir == "" {
+		target = e.position
+	}
+	if target <= e.acknowledged || target > e.stream.ServerEnd() && target > e.position {
+		return nil
+	}
+	var flushed replication.LSN
+	if err := e.config.Pool.QueryRow(ctx, "SELECT pg_current_wal_flush_lsn()::text").Scan(&flushed); err != nil {
+		return fmt.Errorf("view: position of the log: %w", err)
+	}
+	if flushed < e.written {
+		return nil
+	}
+	if err := e.stream.Acknowledge(min(e.position, e.stream.ServerEnd()), min(target, e.stream.ServerEnd())); err != nil {
+		if errors.Is(err, replication.ErrAcknowledge) {
+			return nil // a position of an earlier era: the stream has not come that far
+		}
+		return err
+	}
+	e.acknowledged = target
+	return nil
+}

@@ -1,0 +1,100 @@
+package view
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/worker/internal/replication"
+)
+
+// shown is what other goroutines may know of the views without asking the loop.
+type shown struct {
+	mutex    sync.Mutex
+	position replication.LSN
+	views    map[uint32]shownView
+	changed  chan struct{} // closed when something has changed
+	asked    time.Time     // a barrier was written to the log
+}
+
+type shownView struct {
+	name    string
+	state   state
+	reason  string
+	current bool // its table shows the common position
+}
+
+// publish tells what the tables show now.
+func (e *Engine) publish() {
+	views := make(map[uint32]shownView, len(e.order))
+	for _, v := range e.order {
+		views[v.View] = shownView{v.Name, v.state, v.reason, v.live() && v.pending.Len() == 0 && e.parentsCurrent(v)}
+	}
+	e.shown.mutex.Lock()
+	defer e.shown.mutex.Unlock()
+	e.shown.position, e.shown.views = e.position, views
+	close(e.shown.changed)
+	e.shown.changed = make(chan struct{})
+}
+
+// parentsCurrent reports whether the views below v show the common position.
+func (e *Engine) parentsCurrent(v *view) bool {
+	for _, f := range v.feeds {
+		if f.parent != nil && !(f.parent.live() && e.parentsCurrent(f.parent)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *shown) read() (replication.LSN, map[uint32]shownView, <-chan struct{}) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.position, s.views, s.changed
+}
+
+// barrier commits something tiny to the log: an idle server does not send what it has
+// not flushed, and a commit flushes all that is before it. One serves all who wait.
+func (e *Engine) barrier(ctx context.Context) error {
+	e.shown.mutex.Lock()
+	recent := time.Since(e.shown.asked) < 50*time.Millisecond
+	if !recent {
+		e.shown.asked = time.Now()
+	}
+	e.shown.mutex.Unlock()
+	if recent {
+		return nil
+	}
+	_, err := e.config.Pool.Exec(ctx, "SELECT pg_logical_emit_message(true, 'millrace.barrier', '')")
+	return err
+}
+
+// rate counts events per second over the last ten.
+type rate struct {
+	seconds [10]int
+	last    int64
+}
+
+func (r *rate) add(now time.Time) {
+	r.roll(now)
+	r.seconds[r.last%10]++
+}
+
+func (r *rate) roll(now time.Time) {
+	second := now.Unix()
+	for s := max(r.last+1, second-9); s <= second; s++ {
+		r.seconds[s%10] = 0
+	}
+	r.last = second
+}
+
+func (r *rate) perSecond(now time.Time) float64 {
+	r.roll(now)
+	sum := 0
+	for _, n := range r.seconds {
+		sum += n
+	}
+	return float64(sum) / 10
+}
+
+func (e *Engine) now() time.Time { return time.Now() }

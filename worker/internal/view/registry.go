@@ -1,0 +1,163 @@
+package view
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// definition is a row of ml_private.view with what the catalog says of it.
+type definition struct {
+	View       uint32
+	Name       string // qualified and quoted
+	Definition uint32
+	Query      string // name of the plain view; "" if it is gone
+	Owner      uint32
+	OwnerName  string
+	Settings   map[string]string
+	Generation int
+	Paused     bool
+	Changelog  uint32
+	OwnerFits  bool // the table's owner is still the one that registered it
+}
+
+// definitions reads all maintained views whose tables exist, and forgets the others.
+func definitions(ctx context.Context, q querier) ([]definition, error) {
+	rows, err := q.Query(ctx, `
+		SELECT v.view, format('%I.%I', n.nspname, c.relname), v.definition,
+			coalesce((SELECT format('%I.%I', s.nspname, d.relname) FROM pg_class AS d JOIN pg_namespace AS s ON s.oid = d.relnamespace
+				WHERE d.oid = v.definition AND d.relkind = 'v'), ''),
+			v.owner, coalesce(r.rolname, ''), v.settings::text, v.generation, v.paused, coalesce(v.changelog, 0),
+			c.relowner = v.owner
+		FROM ml_private.view AS v
+		JOIN pg_class AS c ON c.oid = v.view
+		JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		LEFT JOIN pg_roles AS r ON r.oid = v.owner
+		ORDER BY v.created_at, v.view`)
+	if err != nil {
+		return nil, fmt.Errorf("view: read the views: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (definition, error) {
+		var d definition
+		var settings string
+		err := r.Scan(&d.View, &d.Name, &d.Definition, &d.Query, &d.Owner, &d.OwnerName, &settings, &d.Generation, &d.Paused, &d.Changelog, &d.OwnerFits)
+		if err == nil {
+			err = json.Unmarshal([]byte(settings), &d.Settings)
+		}
+		return d, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("view: read the views: %w", err)
+	}
+	if _, err := q.Exec(ctx, "DELETE FROM ml_private.view AS v WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = v.view)"); err != nil {
+		return nil, fmt.Errorf("view: forget dropped views: %w", err)
+	}
+	return list, nil
+}
+
+// reconcile brings the engine's views to what the catalog says: new ones are built,
+// dropped ones forgotten, changed ones built anew.
+func (e *Engine) reconcile(ctx context.Context) error {
+	list, err := definitions(ctx, e.config.Pool)
+	if err != nil {
+		return err
+	}
+	known := map[uint32]bool{}
+	for _, d := range list {
+		known[d.View] = true
+		v := e.views[d.View]
+		if v == nil {
+			v = newView(d)
+			e.views[d.View] = v
+			e.order = append(e.order, v)
+		}
+		e.renew(v, d)
+	}
+	e.order = e.order[:0:0]
+	for _, d := range list {
+		e.order = append(e.order, e.views[d.View])
+	}
+	for oid, v := range e.views {
+		if !known[oid] {
+			e.forget(v)
+		}
+	}
+	e.sortViews()
+	e.dropUnusedStores()
+	return nil
+}
+
+// renew takes over a view's catalog row.
+func (e *Engine) renew(v *view, d definition) {
+	former := v.definition
+	v.definition = d
+	switch {
+	case d.Query == "":
+		v.fail(stateOrphaned, "its plain view has been dropped: ml.alter_view gives it a query, ml.drop_view drops it")
+	case !d.OwnerFits:
+		v.fail(stateErrored, "the table has another owner than when it was made: drop it and make it again as that role")
+	case former.Generation != d.Generation || former.Definition != d.Definition:
+		v.rebuild("it was asked to be built anew")
+	case v.state == stateOrphaned:
+		v.rebuild("its plain view is back")
+	}
+	if d.Paused && v.state != stateOrphaned && v.state != statePaused {
+		v.resumed, v.state, v.reason = v.state, statePaused, "by ml.pause_view"
+	} else if !d.Paused && v.state == statePaused {
+		v.state, v.reason = v.resumed, ""
+	}
+}
+
+// forget drops a view's state, and has those that read it built anew: they may read
+// something else now, or fail clearly.
+func (e *Engine) forget(v *view) {
+	delete(e.views, v.View)
+	for _, other := range e.views {
+		if other.reads(v) {
+			other.rebuild("a view below it was dropped")
+		}
+	}
+}
+
+// sortViews puts parents before those that read them.
+func (e *Engine) sortViews() {
+	var sorted []*view
+	done := map[*view]bool{}
+	var visit func(*view)
+	visit = func(v *view) {
+		if done[v] {
+			return
+		}
+		done[v] = true
+		for _, f := range v.feeds {
+			if f.parent != nil {
+				visit(f.parent)
+			}
+		}
+		sorted = append(sorted, v)
+	}
+	for _, v := range e.order {
+		visit(v)
+	}
+	e.order = sorted
+}
+
+// dropUnusedStores frees what no view uses any more.
+func (e *Engine) dropUnusedStores() {
+	used := map[uint32]bool{}
+	for _, v := range e.order {
+		for _, relation := range relations(v.feeds) {
+			used[relation] = true
+		}
+	}
+	for relation := range e.stores {
+		if !used[relation] {
+			delete(e.stores, relation)
+		}
+	}
+}
+
+var errStopped = errors.New("view: the engine has stopped")

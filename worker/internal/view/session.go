@@ -1,0 +1,123 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/millrace/millrace/sql/token"
+)
+
+// querier is a connection, a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// searchPath finds PostgreSQL's own objects alone: what users made is named in full.
+const searchPath = "pg_catalog, pg_temp"
+
+// errNoLogin is an owner on whose login nothing can run.
+var errNoLogin = errors.New("the owner is not enrolled, or is a superuser without a reader login: run millrace enroll")
+
+// connectAs opens the owner's own login, becomes the owner, and pins the settings
+// that values depend on.
+func (e *Engine) connectAs(ctx context.Context, owner string, settings map[string]string) (*pgx.Conn, error) {
+	login, ok, err := e.config.Owners.Reader(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("view: login of %s: %w", owner, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("view: role %s: %w", owner, errNoLogin)
+	}
+	config := e.config.Database.Copy()
+	config.User, config.Password = login.User, login.Password
+	config.RuntimeParams = maps.Clone(config.RuntimeParams)
+	maps.Copy(config.RuntimeParams, map[string]string{
+		"application_name": "millrace view reader", "search_path": "pg_catalog", "client_encoding": "UTF8",
+		"default_transaction_isolation": "read committed", "idle_in_transaction_session_timeout": "0", "statement_timeout": "0",
+	})
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("view: connect as %s: %w", owner, err)
+	}
+	statements := []string{"SET ROLE " + token.QuoteName(owner)}
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		statements = append(statements, "SET "+token.QuoteName(name)+" = "+settingValue(name, settings[name]))
+	}
+	if _, err := conn.Exec(ctx, strings.Join(statements, "; ")); err != nil {
+		conn.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("view: become %s: %w", owner, err)
+	}
+	return conn, nil
+}
+
+func settingValue(name, value string) string {
+	if strings.EqualFold(name, "DateStyle") {
+		return value // a list of words, which one literal is not
+	}
+	return token.QuoteLiteral(value)
+}
+
+// sessions keeps one connection for each owner and its settings, on which PostgreSQL
+// evaluates what the circuits leave to it. It is safe for concurrent use.
+type sessions struct {
+	mutex sync.Mutex
+	idle  map[string]*pgx.Conn
+}
+
+// acquirer gives a view's connections to its remote evaluator. A lost connection is
+// replaced a few times, so that a restart of the server does not break a circuit in
+// the middle of a step.
+func (e *Engine) acquirer(d definition) func(context.Context) (*pgx.Conn, func(), error) {
+	key := d.OwnerName + "\x00" + fmt.Sprint(d.Settings)
+	return func(ctx context.Context) (*pgx.Conn, func(), error) {
+		e.sessions.mutex.Lock()
+		conn := e.sessions.idle[key]
+		delete(e.sessions.idle, key)
+		e.sessions.mutex.Unlock()
+		if conn != nil && conn.Ping(ctx) != nil {
+			closeConn(conn)
+			conn = nil
+		}
+		if conn == nil {
+			var err error
+			if conn, err = e.connectAs(ctx, d.OwnerName, d.Settings); err != nil {
+				return nil, nil, err
+			}
+		}
+		return conn, func() {
+			e.sessions.mutex.Lock()
+			defer e.sessions.mutex.Unlock()
+			if conn.IsClosed() || e.sessions.idle[key] != nil {
+				closeConn(conn)
+				return
+			}
+			e.sessions.idle[key] = conn
+		}, nil
+	}
+}
+
+func (s *sessions) close() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, conn := range s.idle {
+		closeConn(conn)
+	}
+	clear(s.idle)
+}
+
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // the connection is of no more use
+}

@@ -1,0 +1,48 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// snapshot is pg_snapshot: which transactions are visible.
+type snapshot struct {
+	xmax    uint64
+	running []uint64 // below xmax
+}
+
+func parseSnapshot(text string) (snapshot, error) {
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return snapshot{}, fmt.Errorf("view: %q is no snapshot", text)
+	}
+	xmax, err := strconv.ParseUint(parts[1], 10, 64)
+	s := snapshot{xmax: xmax}
+	for part := range strings.SplitSeq(parts[2], ",") {
+		if part == "" || err != nil {
+			continue
+		}
+		var xid uint64
+		xid, err = strconv.ParseUint(part, 10, 64)
+		s.running = append(s.running, xid)
+	}
+	if err != nil {
+		return snapshot{}, fmt.Errorf("view: %q is no snapshot: %w", text, err)
+	}
+	return s, nil
+}
+
+// sees reports whether a committed top-level transaction is visible. Its number in
+// the log has no epoch: it is the 64-bit one nearest to the snapshot's.
+func (s snapshot) sees(xid uint32) bool {
+	full := s.xmax&^0xffffffff | uint64(xid)
+	switch {
+	case full > s.xmax+1<<31 && full >= 1<<32:
+		full -= 1 << 32
+	case full+1<<31 < s.xmax:
+		full += 1 << 32
+	}
+	return full < s.xmax && !slices.Contains(s.running, full)
+}

@@ -1,0 +1,169 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/sql/dataflow"
+	"github.com/millrace/millrace/sql/zset"
+	"github.com/millrace/millrace/worker/internal/remote"
+	"github.com/millrace/millrace/worker/internal/replication"
+)
+
+// tick brings stores and circuits from one position to that behind the last of the
+// transactions, and writes what changed. After an error the state is of no position.
+func (e *Engine) tick(ctx context.Context, batch []*replication.Transaction) error {
+	e.torn = true
+	d := deltas{}
+	var oldest time.Time
+	for _, t := range batch {
+		if t.Len() > 0 && oldest.IsZero() {
+			oldest = t.CommitTime
+		}
+		if err := e.absorb(t, d); err != nil {
+			return err
+		}
+		e.position = max(e.position, t.EndLSN)
+		if e.copying == nil || !e.copying.retain(t) {
+			_ = t.Close() // a temporary file that stays is no harm
+		}
+	}
+	for relation, b := range d {
+		b.Consolidate()
+		if b.Len() == 0 {
+			delete(d, relation)
+		}
+	}
+	if len(d) > 0 {
+		e.step(ctx, d)
+	}
+	e.torn = false
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(d) == 0 {
+		return nil
+	}
+	e.ticks.add(time.Now())
+	return e.apply(ctx, &oldest)
+}
+
+// absorb applies one transaction to the stores.
+func (e *Engine) absorb(t *replication.Transaction, d deltas) error {
+	for change, err := range t.Changes() {
+		if err != nil {
+			return err
+		}
+		s := e.stores[change.Relation.OID]
+		if s == nil {
+			continue // of no view; a new partition is found by watch
+		}
+		if err := s.change(&change, d.of(s.relation)); err != nil {
+			e.abandon(s, err)
+			delete(d, s.relation)
+		}
+	}
+	for range t.Messages() {
+		e.dirty = true // a hint to look at the catalog, never more
+		break
+	}
+	return nil
+}
+
+// abandon gives up a table's rows, and has the views that read them built anew.
+func (e *Engine) abandon(s *store, why error) {
+	e.config.Log.Warn("views: a table is copied again", "table", s.relation, "err", why, "position", e.position.String())
+	delete(e.stores, s.relation)
+	for _, v := range e.order {
+		for _, relation := range relations(v.feeds) {
+			if relation == s.relation && v.state != stateOrphaned {
+				v.rebuild(fmt.Sprintf("a table below it is copied again: %v", why))
+			}
+		}
+	}
+}
+
+// step gives the changes to the circuits.
+func (e *Engine) step(ctx context.Context, d deltas) {
+	outputs := map[*view]*zset.Batch{}
+	for _, v := range e.order {
+		if !v.built() {
+			continue
+		}
+		in := e.collect(v.feeds, d, outputs)
+		if len(in) == 0 {
+			continue
+		}
+		out := new(zset.Batch)
+		if err := v.plan.Circuit.Step(e.context(ctx, v), in, out); err != nil {
+			e.broken(v, err)
+			continue
+		}
+		outputs[v] = out
+		v.change(out)
+		e.judge(v)
+	}
+}
+
+// context is what a view's circuit steps with.
+func (e *Engine) context(ctx context.Context, v *view) *dataflow.Context {
+	return &dataflow.Context{Context: ctx, Remote: remote.New(e.acquirer(v.definition))}
+}
+
+// broken has a view filled anew whose circuit could not finish a step: PostgreSQL did
+// not evaluate what it was asked to.
+func (e *Engine) broken(v *view, err error) {
+	if errors.Is(err, context.Canceled) {
+		e.torn = true
+		return
+	}
+	e.config.Log.Warn("views: a circuit stopped", "view", v.Name, "err", err)
+	v.delayed("it could not be computed: %v", err)
+	for _, other := range e.order {
+		if other.reads(v) {
+			other.rebuild("a view below it is built anew")
+		}
+	}
+}
+
+// judge puts a view into state errored while its query fails on some row, as SQL
+// would, and takes it out when that row is gone.
+func (e *Engine) judge(v *view) {
+	count, example, _ := v.plan.Circuit.Errors()
+	switch {
+	case count > 0 && (v.state == stateLive || v.state == stateLagging || v.state == stateCatchingUp):
+		v.fail(stateErrored, "%s (%d rows, since position %s); the table keeps its last good contents", example, count, e.position)
+		v.position, v.failing = e.position, true
+	case count > 0 && v.state == stateErrored && v.failing:
+		v.reason = fmt.Sprintf("%s (%d rows); the table keeps its last good contents", example, count)
+	case count == 0 && v.failing:
+		v.failing = false
+		if v.state == statePaused {
+			v.resumed = stateCatchingUp
+		} else {
+			v.state, v.reason = stateCatchingUp, ""
+		}
+	}
+}
+
+// watch notices what the log does not tell: partitions, publication, privileges.
+func (e *Engine) watch(ctx context.Context) error {
+	if time.Since(e.watched) < time.Second || e.copying != nil {
+		return nil
+	}
+	e.watched = time.Now()
+	for _, v := range e.order {
+		if v.built() && v.shape != "" {
+			now, err := shapeOf(ctx, e.config.Pool, v)
+			if err != nil {
+				return err
+			}
+			if now != v.shape {
+				v.rebuild("the tables below it have changed")
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package view
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/millrace/millrace/sql/row"
+	"github.com/millrace/millrace/sql/token"
+	"github.com/millrace/millrace/sql/zset"
+	"github.com/millrace/millrace/worker/internal/catalog"
+)
+
+// writing is a part of one view's pending rows, small enough for one statement.
+type writing struct {
+	view    *view
+	gone    []placed // rows to delete
+	moved   []placed // rows to update, each to the row at the same index of changed
+	changed []row.Row
+	added   []row.Row
+	places  []row.Row // of changed, then of added; from PostgreSQL
+}
+
+// placed is a row of the table and where it is.
+type placed struct{ row, place row.Row }
+
+// maxWriting bounds the rows of one statement.
+const maxWriting = 20_000
+
+// newWriting cuts a view's pending rows into statements. Where the result has a key,
+// a row that goes and one that comes with the same key become an update, so that the
+// row stays where it is referred to.
+func newWriting(v *view) []*writing {
+	all := &writing{view: v}
+	coming := zset.NewIndex()
+	for r, n := range v.pending.All() {
+		if n < 0 {
+			for place := range v.applied.Rows(r) {
+				if n == 0 {
+					break
+				}
+				all.gone = append(all.gone, placed{r, place})
+				n++
+			}
+		}
+		if n > 0 {
+			coming.Add(v.keyOf(r), r, n)
+		}
+	}
+	all.pair(coming)
+	return all.split()
+}
+
+// keyOf is the key of a result row; the whole row if none is known.
+func (v *view) keyOf(r row.Row) []byte {
+	if v.plan.Key == nil {
+		return r
+	}
+	values := r.Split(nil)
+	key := []byte{}
+	for _, k := range v.plan.Key {
+		key = row.Append(key, values[k])
+	}
+	return key
+}
+
+// pair makes updates of deletions and insertions under the same key.
+func (w *writing) pair(coming *zset.Index) {
+	gone := w.gone
+	w.gone = nil
+	for _, old := range gone {
+		paired := false
+		key := w.view.keyOf(old.row)
+		for r := range coming.Rows(key) {
+			w.moved = append(w.moved, old)
+			w.changed = append(w.changed, r)
+			coming.Add(key, r, -1)
+			paired = true
+			break
+		}
+		if !paired {
+			w.gone = append(w.gone, old)
+		}
+	}
+	for r, n := range coming.All() {
+		for range n {
+			w.added = append(w.added, r)
+		}
+	}
+}
+
+// split cuts what is too long for one statement: deletions first, so that a unique
+// index of the user's is not in the way of what comes.
+func (w *writing) split() []*writing {
+	if len(w.gone)+len(w.moved)+len(w.added) <= maxWriting {
+		return []*writing{w}
+	}
+	var list []*writing
+	for gone := w.gone; len(gone) > 0; {
+		n := min(len(gone), maxWriting)
+		list = append(list, &writing{view: w.view, gone: gone[:n]})
+		gone = gone[n:]
+	}
+	for i := 0; i < len(w.moved); i += maxWriting {
+		end := min(i+maxWriting, len(w.moved))
+		list = append(list, &writing{view: w.view, moved: w.moved[i:end], changed: w.changed[i:end]})
+	}
+	for i := 0; i < len(w.added); i += maxWriting {
+		list = append(list, &writing{view: w.view, added: w.added[i:min(i+maxWriting, len(w.added))]})
+	}
+	return list
+}
+
+// statement is the call that writes: values go in binary, become text in our own
+// session, by functions of PostgreSQL, and are read by the owner's function.
+func (w *writing) statement() (string, [][]byte, error) {
+	var names, types []string
+	for _, c := range w.view.plan.Columns {
+		names = append(names, quote(c.Name))
+		types = append(types, quote(c.Type.Name))
+	}
+	p := &parameters{}
+	gone, moved := p.add(tidArray(w.gone)), p.add(tidArray(w.moved))
+	changed, err := w.columns(p, w.changed)
+	if err != nil {
+		return "", nil, err
+	}
+	added, err := w.columns(p, w.added)
+	if err != nil {
+		return "", nil, err
+	}
+	sql := fmt.Sprintf("SELECT %s(%d, %d, ARRAY[%s]::text[], ARRAY[%s]::text[], %s::tid[], %s::tid[], %s, %s)",
+		catalog.ApplyFunction(w.view.Owner), w.view.View, w.view.node, strings.Join(names, ", "), strings.Join(types, ", "), gone, moved, changed, added)
+	return sql, p.values, nil
+}
+
+// columns renders rows as a two-dimensional array of text, one line per column.
+func (w *writing) columns(p *parameters, rows []row.Row) (string, error) {
+	if len(rows) == 0 {
+		return "'{}'::text[]", nil
+	}
+	columns := make([][]row.Value, len(w.view.types))
+	var values []row.Value
+	for _, r := range rows {
+		values = r.Split(values[:0])
+		for i, v := range values {
+			columns[i] = append(columns[i], v)
+		}
+	}
+	var list []string
+	for i, t := range w.view.types {
+		text, err := p.texts(t, columns[i])
+		if err != nil {
+			return "", err
+		}
+		list = append(list, text)
+	}
+	return "ARRAY[" + strings.Join(list, ", ") + "]", nil
+}
+
+// settle notes in the view's state that the writing has happened.
+func (w *writing) settle() {
+	v := w.view
+	for _, g := range w.gone {
+		v.applied.Add(g.row, g.place, -1)
+		v.pending.Add(g.row, +1)
+	}
+	for i, m := range w.moved {
+		v.applied.Add(m.row, m.place, -1)
+		v.pending.Add(m.row, +1)
+		v.applied.Add(w.changed[i], w.places[i], +1)
+		v.pending.Add(w.changed[i], -1)
+	}
+	for i, r := range w.added {
+		v.applied.Add(r, w.places[len(w.moved)+i], +1)
+		v.pending.Add(r, -1)
+	}
+	v.pause = 0
+}
+
+// parameters collects the values of a statement's parameters.
+type parameters struct{ values [][]byte }
+
+func (p *parameters) add(value []byte) string {
+	p.values = append(p.values, value)
+	return fmt.Sprintf("$%d", len(p.values))
+}
+
+// texts is an SQL expression for values as text[]. Arrays of arrays do not exist, so
+// such values are parameters of their own.
+func (p *parameters) texts(t *row.Type, values []row.Value) (string, error) {
+	if t.Kind != row.Array && t.ArrayName != "" {
+		return fmt.Sprintf("%s::%s::text[]", p.add(array(t.OID, values)), t.ArrayName), nil
+	}
+	if len(values) > 60_000/8 {
+		return "", fmt.Errorf("%d values of type %s in one statement", len(values), t.Name)
+	}
+	list := make([]string, len(values))
+	for i, v := range values {
+		if v == nil {
+			list[i] = "NULL"
+			continue
+		}
+		list[i] = fmt.Sprintf("%s::%s::text", p.add(v), t.BaseName)
+	}
+	return "ARRAY[" + strings.Join(list, ", ") + "]::text[]", nil
+}
+
+// array builds a one-dimensional array in binary format.
+func array(element uint32, values []row.Value) []byte {
+	if len(values) == 0 {
+		return binary.BigEndian.AppendUint32(make([]byte, 8), element)
+	}
+	b := make([]byte, 0, 20+12*len(values))
+	nulls := uint32(0)
+	for _, v := range values {
+		if v == nil {
+			nulls = 1
+		}
+	}
+	for _, word := range []uint32{1, nulls, element, uint32(len(values)), 1} {
+		b = binary.BigEndian.AppendUint32(b, word)
+	}
+	for _, v := range values {
+		if v == nil {
+			b = binary.BigEndian.AppendUint32(b, 0xffffffff)
+			continue
+		}
+		b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
+		b = append(b, v...)
+	}
+	return b
+}
+
+func tidArray(rows []placed) []byte {
+	values := make([]row.Value, len(rows))
+	for i, r := range rows {
+		values[i] = row.Value(r.place)
+	}
+	return array(27, values)
+}
+
+func quote(text string) string { return token.QuoteLiteral(text) }
