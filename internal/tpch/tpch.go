@@ -80,7 +80,7 @@ func Load(ctx context.Context, conn *pgx.Conn, scale float64, seed uint64) error
 	if err != nil {
 		return fmt.Errorf("tpch: load: %w", err)
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // Without effect after Commit.
+	defer tx.Rollback(context.WithoutCancel(ctx)) // without effect after Commit
 	for i, rows := range []func(func(...any) bool){g.regions, g.nations, g.parts, g.suppliers, g.partsupps, g.customers, g.orders, g.lines} {
 		if err := copyRows(ctx, tx, tables[i], rows); err != nil {
 			return err

@@ -63,7 +63,7 @@ var logicGroup = constantGroup{"int4,bool,int4", []string{
 	"(c0, c2) < (1, 2)", "(c0, c2) <= (c2, c0)", "(c0, c1) >= (1, true)", "(c0, 2) > (c2, 1)", "(c0, c2) = (1, 2)", "(c0, c2) <> (1, 2)",
 	"c0 + NULL::int4", "(c0 / 0) + NULL::int4", "c0 % 5 + c2 * 2 - -c0", "c0::int8 * c2", "abs(c0) / 2", "c0 BETWEEN c2 AND 10", "c0 BETWEEN SYMMETRIC c2 AND 10",
 	"c0 IN (c2, 1)", "c0 NOT IN (c2, NULL)", "1", "NULL::int4", "c0::text || ':' || c2", "c0 || 'x'", "'x' || c0", "(c0 > 0) = c1", "c1::int4 + 1", "c0::bool", "c1::text",
-	"c0 = ALL (ARRAY[c2, 1])", "ARRAY[c0, c2]", "c0 & 255 | c2 # 3", "~c0", "c0::float8 / 3", "c0::numeric / 7", "c0 = 1.5", "c0 > 2.5::float8",
+	"c0 = ALL (ARRAY[c2, 1])", "ARRAY[c0, c2]", "c0 & 255 | c2 # 3", "c0 << 3", "c0 >> 31", "c0::int8 << 40", "c0::int8 >> 63", "(c2 & 255)::int2 << 9", "(c2 & 255)::int2 >> 3", "~c0", "c0::float8 / 3", "c0::numeric / 7", "c0 = 1.5", "c0 > 2.5::float8",
 }}
 
 // listGroup is lists short and long, with NULL and without.
@@ -119,6 +119,9 @@ func timeGroups() []constantGroup {
 	}
 	for _, f := range append(dayFields, "epoch", "julian") {
 		dates.expressions = append(dates.expressions, "extract("+f+" FROM c0)")
+		if f != "julian" {
+			dates.expressions = append(dates.expressions, "date_part('"+f+"', c0)")
+		}
 	}
 	for _, f := range truncations {
 		timestamps.expressions = append(timestamps.expressions, "date_trunc('"+f+"', c0)")

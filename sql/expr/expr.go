@@ -66,7 +66,8 @@ func Compile(e tree.Expr, c schema.Catalog) (*Program, error) {
 	return &Program{root: n, result: e.Result()}, nil
 }
 
-// Eval computes the expression over one row's values. An error is a [*RowError].
+// Eval computes the expression over one row's values. An error is a [*RowError], or
+// says that a value is not in its type's format, which no server sends.
 // The result may alias values and memory that the next Eval overwrites.
 func (p *Program) Eval(values []row.Value) (row.Value, error) { return p.root.eval(values) }
 

@@ -128,18 +128,21 @@ func extract(find partFinder, exact bool) builder {
 		if !ok {
 			return nil, notNative("field %q", unit)
 		}
-		return func(b *buffer, args []row.Value) (row.Value, error) {
-			t, infinite := integer(args[1]), 0
-			switch {
-			case len(args[1]) == 4 && infiniteDate(t), len(args[1]) == 8 && infiniteTimestamp(t):
-				infinite = sign(t, 0)
+		return func(b *buffer, args []row.Value) (v row.Value, err error) {
+			t, isDate := integer(args[1]), len(args[1]) == 4
+			if isDate && !exact { // date_part of a date is that of its midnight
+				if t, err = dateTimestamp(t); err != nil {
+					return nil, err
+				}
+				isDate = false
 			}
+			infinite := isDate && infiniteDate(t) || !isDate && infiniteTimestamp(t)
 			switch {
-			case infinite != 0 && !p.grows:
+			case infinite && !p.grows:
 				return nil, nil
-			case infinite != 0:
-				return b.infinity(infinite, exact), nil
-			case len(args[1]) == 4:
+			case infinite:
+				return b.infinity(sign(t, 0), exact), nil
+			case isDate:
 				return b.number(p.of(t, 0), p.scale, exact), nil
 			case p.of == nil:
 				return b.epoch(t, exact)

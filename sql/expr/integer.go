@@ -132,6 +132,31 @@ func bitOr(a, b int64) (int64, error)  { return a | b, nil }
 func bitXor(a, b int64) (int64, error) { return a ^ b, nil }
 func bitNot(a int64) (int64, error)    { return ^a, nil }
 
+// shift builds a shift by a constant number of bits less than the width. What the
+// others do, the server's processor decides.
+func (w width) shift(f func(a int64, n int) int64) builder {
+	return func(s *site) (run, error) {
+		v, ok := s.constant(1)
+		if !ok || integer(v) < 0 || integer(v) >= int64(w)*8 {
+			return nil, notNative("shift by a number of bits that is not a constant in range")
+		}
+		n := int(integer(v))
+		return func(b *buffer, args []row.Value) (row.Value, error) {
+			switch r := f(integer(args[0]), n); w {
+			case 2:
+				return b.int2(int16(r)), nil
+			case 4:
+				return b.int4(int32(r)), nil
+			default:
+				return b.int8(r), nil
+			}
+		}, nil
+	}
+}
+
+func shiftLeft(a int64, n int) int64  { return a << n }
+func shiftRight(a int64, n int) int64 { return a >> n }
+
 // same is the value itself: unary plus, and casts that keep the bytes.
 func same(_ *buffer, args []row.Value) (row.Value, error) { return args[0], nil }
 
@@ -203,6 +228,12 @@ var integerFunctions = []function{
 	{oid: 1895, signature: "int2not(int2)", run: w2.unary(bitNot)},
 	{oid: 1901, signature: "int4not(int4)", run: w4.unary(bitNot)},
 	{oid: 1907, signature: "int8not(int8)", run: w8.unary(bitNot)},
+	{oid: 1896, signature: "int2shl(int2,int4)", build: w2.shift(shiftLeft)},
+	{oid: 1902, signature: "int4shl(int4,int4)", build: w4.shift(shiftLeft)},
+	{oid: 1908, signature: "int8shl(int8,int4)", build: w8.shift(shiftLeft)},
+	{oid: 1897, signature: "int2shr(int2,int4)", build: w2.shift(shiftRight)},
+	{oid: 1903, signature: "int4shr(int4,int4)", build: w4.shift(shiftRight)},
+	{oid: 1909, signature: "int8shr(int8,int4)", build: w8.shift(shiftRight)},
 	{oid: 314, signature: "int2(int4)", run: w2.unary(identity)},
 	{oid: 714, signature: "int2(int8)", run: w2.unary(identity)},
 	{oid: 313, signature: "int4(int2)", run: w4.unary(identity)},

@@ -176,6 +176,7 @@ var timeFunctions = []function{
 	{oid: 6203, signature: "extract(text,timestamptz)", build: extract(epochPart, true)},
 	{oid: 6199, signature: "extract(text,date)", build: extract(datePart, true)},
 	{oid: 6204, signature: "extract(text,interval)", build: extractInterval(true)},
+	{oid: 1384, signature: "date_part(text,date)", build: extract(timestampPart, false)},
 	{oid: 2021, signature: "date_part(text,timestamp)", build: extract(timestampPart, false)},
 	{oid: 1171, signature: "date_part(text,timestamptz)", build: extract(epochPart, false)},
 	{oid: 1172, signature: "date_part(text,interval)", build: extractInterval(false)},

@@ -123,10 +123,12 @@ func (p *compiler) addKey(n *join, cond tree.Expr) error {
 }
 
 // unknown is the pairs for which the test is unknown. If it is made of equalities then
-// one side has a NULL: such rows are few, and the others need not be paired at all.
+// one side has a NULL: such rows are few, and the others need not be paired at all. It
+// is nil if there can be none.
 func (a *anyTest) unknown() (node, error) {
 	cond := []tree.Expr{isUnknown(a.test)}
 	var left, right []tree.Expr
+	n := 0
 	for _, c := range conjuncts(a.test) {
 		equal, err := a.p.equalityOf(c)
 		if err != nil {
@@ -136,29 +138,43 @@ func (a *anyTest) unknown() (node, error) {
 			return a.where(a.rel, a.right, cond)
 		}
 		e := equal.oriented(a.rel.cols())
-		left, right = append(left, isNull(e.left)), append(right, isNull(e.right))
-	}
-	someLeft, someRight := disjunction(left), disjunction(right)
-	with := func(rel node, cond tree.Expr) node { return &filter{in: rel, conds: []tree.Expr{cond}} }
-	var first, second node
-	var err error
-	if len(left) == 1 && len(a.keys) == 0 {
-		// With NULL on the left the test is unknown for any row.
-		exists := &distinct{in: a.p.onto(a.right, nil)}
-		first = a.p.onto(&join{left: with(a.rel, someLeft), right: exists}, a.rel.cols())
-		exists = &distinct{in: a.p.onto(with(a.right, someRight), nil)}
-		second = &join{left: with(a.rel, not(someLeft)), right: exists}
-		second = a.p.onto(second, a.rel.cols())
-	} else {
-		if first, err = a.where(with(a.rel, someLeft), a.right, cond); err != nil {
-			return nil, err
+		n++
+		if a.p.nullable(a.rel, e.left) {
+			left = append(left, isNull(e.left))
 		}
-		if second, err = a.where(with(a.rel, not(someLeft)), with(a.right, someRight), cond); err != nil {
-			return nil, err
+		if a.p.nullable(a.right, e.right) {
+			right = append(right, isNull(e.right))
 		}
 	}
 	ids := a.rel.cols()
-	return &union{ins: []node{first, second}, from: [][]col{ids, ids}, columns: ids}, nil
+	u := &union{columns: ids}
+	add := func(rel, other node) error {
+		pairs, err := a.where(rel, other, cond)
+		if n == 1 && len(a.keys) == 0 {
+			// With NULL on one side the test is unknown for any row of the other.
+			exists := &distinct{in: a.p.onto(other, nil)}
+			pairs, err = a.p.onto(&join{left: rel, right: exists}, ids), nil
+		}
+		u.ins, u.from = append(u.ins, pairs), append(u.from, ids)
+		return err
+	}
+	rest := a.rel
+	if len(left) > 0 {
+		some := disjunction(left)
+		if err := add(&filter{in: a.rel, conds: []tree.Expr{some}}, a.right); err != nil {
+			return nil, err
+		}
+		rest = &filter{in: a.rel, conds: []tree.Expr{not(some)}}
+	}
+	if len(right) > 0 {
+		if err := add(rest, &filter{in: a.right, conds: []tree.Expr{disjunction(right)}}); err != nil {
+			return nil, err
+		}
+	}
+	if len(u.ins) == 0 {
+		return nil, nil
+	}
+	return u, nil
 }
 
 func isNull(e tree.Expr) tree.Expr { return &tree.NullTest{Arg: e, Location: -1} }

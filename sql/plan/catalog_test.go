@@ -57,7 +57,7 @@ func (c *catalog) Relation(oid uint32) (*schema.Relation, error) {
 		return nil, err
 	}
 	r.Kind, r.Persistence = kind[0], persistence[0]
-	rows, err := c.conn.Query(context.Background(), `SELECT attnum, attname::text, atttypid, atttypmod, attcollation, attgenerated::text
+	rows, err := c.conn.Query(context.Background(), `SELECT attnum, attname::text, atttypid, atttypmod, attcollation, attgenerated::text, attnotnull
 		FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum`, oid)
 	if err != nil {
 		return nil, err
@@ -69,6 +69,7 @@ func (c *catalog) Relation(oid uint32) (*schema.Relation, error) {
 		Mod       int32
 		Collation uint32
 		Generated string
+		NotNull   bool
 	}
 	attributes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[attribute])
 	if err != nil {
@@ -79,7 +80,7 @@ func (c *catalog) Relation(oid uint32) (*schema.Relation, error) {
 		if err != nil {
 			return nil, err
 		}
-		col := schema.Column{Number: a.Number, Name: a.Name, Type: typ}
+		col := schema.Column{Number: a.Number, Name: a.Name, Type: typ, NotNull: a.NotNull}
 		if a.Generated != "" {
 			col.Generated = a.Generated[0]
 		}

@@ -18,6 +18,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,15 +93,13 @@ type compiler struct {
 	views    []uint32 // that are being expanded
 	unitNode *unit
 	virtual  map[col]string // columns that are generated when read
+	notNull  map[col]bool   // tables' columns that are declared so
 }
 
 // Compile makes the circuit of a query. It decodes the query's constants.
 func Compile(q *tree.Query, c schema.Catalog) (*View, error) {
-	if err := tree.DecodeConstants(q, c); err != nil {
-		return nil, fmt.Errorf("plan: %w", err)
-	}
-	p := &compiler{catalog: c, unitNode: &unit{}, virtual: map[col]string{}}
-	if err := p.check(q); err != nil {
+	p := &compiler{catalog: c, unitNode: &unit{}, virtual: map[col]string{}, notNull: map[col]bool{}}
+	if err := p.prepare(q); err != nil {
 		return nil, err
 	}
 	res, err := p.query(q, nil, nil)
@@ -124,6 +123,18 @@ func Compile(q *tree.Query, c schema.Catalog) (*View, error) {
 		v.Tables = append(v.Tables, t.Table)
 	}
 	return v, nil
+}
+
+// prepare decodes a query's constants and refuses what is not maintained.
+func (p *compiler) prepare(q *tree.Query) error {
+	unread := tree.DecodeConstants(q, p.catalog)
+	if err := p.check(q); err != nil {
+		return err
+	}
+	if errors.Is(unread, tree.ErrConstant) {
+		return refuse(-1, "write it as a cast of text", "%v", unread)
+	}
+	return unread
 }
 
 // visible is the targets that are in the result.

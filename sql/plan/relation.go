@@ -94,6 +94,7 @@ func (p *compiler) relation(s *scope, index int, e *tree.RangeEntry) (*source, e
 		id := p.newCol(tree.TypeRef{OID: c.Type.OID, Mod: c.Type.Mod, Collation: c.Type.Collation})
 		n.columns, n.numbers = append(n.columns, id), append(n.numbers, c.Number)
 		s.vars[variable{index, c.Number}] = id
+		p.notNull[id] = c.NotNull
 		if c.Generated == 'v' {
 			p.virtual[id] = c.Name
 		}
@@ -110,10 +111,7 @@ func (p *compiler) view(s *scope, index int, r *schema.Relation) (*source, error
 	if err != nil {
 		return nil, fmt.Errorf("plan: view %s: %w", r.Name, err)
 	}
-	if err := tree.DecodeConstants(q, p.catalog); err != nil {
-		return nil, fmt.Errorf("plan: view %s: %w", r.Name, err)
-	}
-	if err := p.check(q); err != nil {
+	if err := p.prepare(q); err != nil {
 		return nil, err
 	}
 	p.views = append(p.views, r.OID)

@@ -31,7 +31,7 @@ func (p *compiler) where(s *scope, rel node, cond tree.Expr) (node, error) {
 		case tree.SubAny, tree.SubAll:
 			var unknown node
 			m.pairs, unknown, err = p.any(s, rel, sub, negated)
-			if negated && err == nil {
+			if unknown != nil && negated && err == nil {
 				// Unknown is not true, and its negation is not either.
 				m.pairs = &union{ins: []node{m.pairs, unknown}, from: [][]col{rel.cols(), rel.cols()}, columns: rel.cols()}
 			}
@@ -72,6 +72,9 @@ func (p *compiler) subquery(s *scope, rel node, sub *tree.SubLink) (node, tree.E
 	case tree.SubAny, tree.SubAll:
 		pairs, unknown, err := p.any(s, rel, sub, true)
 		m := &match{kind: mark3, left: rel, pairs: pairs, unknown: unknown, added: []col{p.newCol(boolean)}}
+		if unknown == nil {
+			m.kind = mark
+		}
 		if sub.Kind == tree.SubAll {
 			return m, &tree.Bool{Op: tree.Not, Args: []tree.Expr{p.ref(m.added[0])}, Location: -1}, err
 		}

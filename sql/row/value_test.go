@@ -174,3 +174,18 @@ func TestCheckOrder(t *testing.T) {
 		t.Error("CheckOrder(NULL) = false")
 	}
 }
+
+// TestNumericForms checks that zero digits at either end of a numeric, which
+// PostgreSQL does not send but accepts, make no other value.
+func TestNumericForms(t *testing.T) {
+	t.Parallel()
+	one := row.Value{0, 1, 0, 0, 0, 0, 0, 0, 0, 1}
+	for _, same := range []row.Value{
+		{0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1},
+		{0, 2, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0},
+	} {
+		if !bytes.Equal(decimal.AppendKey(nil, one), decimal.AppendKey(nil, same)) {
+			t.Errorf("%x and %x have keys %x and %x", one, same, decimal.AppendKey(nil, one), decimal.AppendKey(nil, same))
+		}
+	}
+}

@@ -31,6 +31,7 @@ INSERT INTO t (a) VALUES (7);
 CREATE TABLE u (a int, x text, pt point, num numeric);
 INSERT INTO u SELECT i, 'x' || i, point(i, i), i / 3.0 FROM generate_series(3, 9) i;
 CREATE FUNCTION twice(v int, by int DEFAULT 2) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT v * by';
+CREATE FUNCTION max_of(a text, b text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT greatest(a, b)';
 CREATE FUNCTION total(VARIADIC v int[]) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT sum(i) FROM unnest(v) i';
 CREATE FUNCTION same(a int, b text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a::text = b';
 CREATE FUNCTION near(a mood, b int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a >= (enum_range(a))[b]';

@@ -240,7 +240,7 @@ type Case struct {
 	Type     TypeRef
 	Subject  Expr
 	Whens    []When
-	Else     Expr // never nil after parse analysis? nil means NULL
+	Else     Expr // nil means NULL; PostgreSQL puts a NULL constant for a missing ELSE
 	Location int
 }
 

@@ -20,7 +20,7 @@ type Query struct {
 	WithTies        bool // FETCH FIRST … WITH TIES
 	CTEs            []*CTE
 	RangeTable      []*RangeEntry // a Var's Table counts from 1
-	From            *From         // nil in the top of a set operation and in VALUES-less SELECT 1? never nil: an empty list then
+	From            *From         // never nil; without items if there is no FROM
 	Targets         []*Target
 	GroupBy         []*SortGroup
 	GroupDistinct   bool
@@ -161,7 +161,7 @@ type SortGroup struct {
 	Ref        int
 	Equal      uint32 // operator
 	Order      uint32 // ordering operator, 0 if only hashable
-	Descending bool   // Order is the type's "greater than"; filled by 18, else to be found from Order's name
+	Descending bool   // from 18 on; use IsDescending, which knows it in all versions
 	NullsFirst bool
 	Hashable   bool
 }
