@@ -56,7 +56,7 @@ func New(seed uint64) *Case {
 		c.newTable(rng, i)
 	}
 	for _, t := range c.tables {
-		for range 3 + rng.IntN(4) {
+		for range 6 + rng.IntN(4) {
 			c.Rows = append(c.Rows, t.insert(rng, 1+rng.IntN(5)))
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // cases is how many cases the longer tests make.
-const cases = 150
+const cases = 400
 
 func TestMain(m *testing.M) { pgtest.Run(m) }
 

@@ -58,7 +58,7 @@ func (g *generator) condition(sc scope) string {
 		other := pick(g, sc.local...)
 		return fmt.Sprintf("((%s, %s) %s (%s, %s))", c.sql, other.sql, pick(g, "=", "<>", "<", ">="), y, g.leaf(other.typ, sc))
 	}
-	return fmt.Sprintf("(%s %s %s)", x, pick(g, "=", "<>", "<", "<=", ">", ">=", ">=", "<="), y)
+	return fmt.Sprintf("(%s %s %s)", x, pick(g, "=", "<>", "<", "<=", ">", ">=", ">=", "<=", "<>"), y)
 }
 
 // special is a condition by a type's own operators, or "".

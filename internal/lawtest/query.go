@@ -64,7 +64,7 @@ func (g *generator) with() string {
 // query returns a query with columns c1, c2, …; depth bounds its nesting.
 func (g *generator) query(depth int) (string, []column) {
 	if depth > 0 && g.one(5) {
-		return g.setOperation(depth, g.types(), scope{})
+		return g.setOperation(depth)
 	}
 	return g.selection(depth, nil, scope{})
 }
@@ -84,11 +84,18 @@ func (g *generator) types() []*typ {
 func (g *generator) anyType() *typ { return types[g.rng.IntN(len(types))] }
 
 // setOperation combines two or three queries.
-func (g *generator) setOperation(depth int, want []*typ, outer scope) (string, []column) {
-	sql, columns := g.selection(depth-1, want, outer)
-	for range 1 + g.rng.IntN(2) {
-		operation := pick(g, "UNION", "UNION ALL", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL", "EXCEPT", "EXCEPT ALL", "UNION", "UNION ALL")
-		right, _ := g.selection(depth-1, want, outer)
+func (g *generator) setOperation(depth int) (string, []column) {
+	want := g.types()
+	operations := make([]string, 1+g.rng.IntN(2))
+	for i := range operations {
+		operations[i] = pick(g, "UNION", "UNION ALL", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL", "EXCEPT", "EXCEPT ALL", "UNION", "UNION ALL")
+		if strings.HasPrefix(operations[i], "INTERSECT") {
+			want = []*typ{integer} // Of wider rows, two queries hardly ever have the same.
+		}
+	}
+	sql, columns := g.selection(depth-1, want, scope{})
+	for _, operation := range operations {
+		right, _ := g.selection(depth-1, want, scope{})
 		sql = fmt.Sprintf("(%s) %s (%s)", sql, operation, right)
 	}
 	return sql, columns

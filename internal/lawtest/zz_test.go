@@ -1,5 +1,5 @@
 package lawtest
-import ("testing";"time";"fmt";"sort";"github.com/millrace/millrace/internal/pgtest")
+import ("testing";"time";"fmt";"sort";"strings";"github.com/millrace/millrace/internal/pgtest")
 func TestZZ(t *testing.T){
 	conn := pgtest.Connect(t, pgtest.Database(t))
 	type r struct{ d time.Duration; n int; q string; e error}
@@ -21,6 +21,10 @@ func TestZZ(t *testing.T){
 	sort.Slice(l, func(i,j int) bool { return l[i].d > l[j].d })
 	fmt.Println(ts, tv)
 	for _, x := range l[:5] { fmt.Println(x.d, x.n, x.e, x.q) }
+	cnt := map[string][2]int{}
+	for _, x := range l { for _, w := range []string{"INTERSECT","EXCEPT","WHERE","HAVING"," JOIN", "LATERAL", "VALUES", "WITH ", "NOT IN", "EXISTS", "FROM (SELECT"} { if strings.Contains(x.q, w) { v := cnt[w]; v[0]++; if x.n==0 {v[1]++}; cnt[w]=v } }
+	 w := "small"; if len(x.q) > 500 { w = "big" }; v := cnt[w]; v[0]++; if x.n==0 {v[1]++}; cnt[w]=v}
+	fmt.Println(cnt)
 	k := 0
 	for _, x := range l { if x.n == 0 && x.e==nil { k++; if k%6==0 {fmt.Println("EMPTY", x.q)} } }
 	fmt.Println(k, len(l))

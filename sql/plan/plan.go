@@ -114,7 +114,7 @@ func Compile(q *tree.Query, c schema.Catalog) (*View, error) {
 		}
 		v.Columns = append(v.Columns, Column{Name: t.Name, Type: typ})
 	}
-	l, err := p.lower(res.rel, res.out)
+	l, err := p.lower(p.optimise(res.rel), res.out)
 	if err != nil {
 		return nil, err
 	}

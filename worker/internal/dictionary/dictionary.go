@@ -13,8 +13,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/sql/expr"
 	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/schema"
+	"github.com/millrace/millrace/sql/tree"
 )
 
 // ErrSearchPath is returned by every lookup if the connection's search_path is not
@@ -26,7 +28,12 @@ type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-var _ schema.Catalog = (*Dictionary)(nil)
+var (
+	_ schema.Catalog = (*Dictionary)(nil)
+	_ expr.Versioned = (*Dictionary)(nil)
+	_ tree.Labels    = (*Dictionary)(nil)
+	_ tree.Fields    = (*Dictionary)(nil)
+)
 
 // Dictionary is a [schema.Catalog] that asks a connection once for each object and
 // remembers the answer. So it is made afresh for each compilation, and it is not
@@ -67,6 +74,7 @@ func New(ctx context.Context, conn Querier) *Dictionary {
 // database is what holds for all objects of the connection's database.
 type database struct {
 	byteOrder bool // the default collation orders text as its bytes
+	version   int  // major, of the server
 }
 
 // open reads the database's properties before the first lookup.
@@ -76,18 +84,29 @@ func (d *Dictionary) open() error {
 	}
 	// datlocprovider came with version 15; before, every database was of libc.
 	const sql = `SELECT pg_catalog.current_schemas(false)::pg_catalog.text[] OPERATOR(pg_catalog.=) '{pg_catalog}'::pg_catalog.text[],
-			coalesce(pg_catalog.to_jsonb(d) OPERATOR(pg_catalog.->>) 'datlocprovider', 'c'), d.datcollate::pg_catalog.text
+			coalesce(pg_catalog.to_jsonb(d) OPERATOR(pg_catalog.->>) 'datlocprovider', 'c'), d.datcollate::pg_catalog.text,
+			pg_catalog.current_setting('server_version_num')::int
 		FROM pg_catalog.pg_database AS d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()`
 	var qualified bool
 	var provider, collate string
-	if err := d.one("database", sql, nil, &qualified, &provider, &collate); err != nil {
+	var version int
+	if err := d.one("database", sql, nil, &qualified, &provider, &collate, &version); err != nil {
 		return err
 	}
 	if !qualified {
 		return fmt.Errorf("dictionary: %w", ErrSearchPath)
 	}
-	d.database = &database{byteOrder: byteOrder(provider, collate)}
+	d.database = &database{byteOrder: byteOrder(provider, collate), version: version / 10000}
 	return nil
+}
+
+// Version is the server's major version, which a few functions depend on. It is 0 if
+// the server could not be asked; the next lookup tells why.
+func (d *Dictionary) Version() int {
+	if d.open() != nil {
+		return 0
+	}
+	return d.database.version
 }
 
 // one runs a query whose one row is scanned into targets. No row is

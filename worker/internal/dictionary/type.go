@@ -118,3 +118,15 @@ func (d *Dictionary) EnumLabel(oid uint32) (string, error) {
 	d.labels[oid] = label
 	return label, nil
 }
+
+// FieldName returns the name of an attribute of a composite type.
+func (d *Dictionary) FieldName(oid uint32, number int16) (string, error) {
+	if err := d.open(); err != nil {
+		return "", err
+	}
+	var name string
+	const sql = `SELECT a.attname::text FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.typrelid
+		WHERE t.oid = $1 AND a.attnum = $2 AND NOT a.attisdropped`
+	err := d.one(fmt.Sprintf("field %d of type %d", number, oid), sql, []any{oid, number}, &name)
+	return name, err
+}
