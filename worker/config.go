@@ -102,6 +102,10 @@ type Config struct {
 	// the views anew. Defaults to 64 GiB; -1 for no bound.
 	RetainedWAL int64
 
+	// Audit [AUDIT] is the time between two comparisons of a maintained view with its
+	// query, one view after the other. Defaults to 10 m; -1 for none.
+	Audit time.Duration
+
 	// Ready, if set, is called once when the worker accepts connections.
 	Ready func()
 
@@ -124,6 +128,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MemoryTotal, 4<<30)
 	setDefault(&c.UploadPerCall, 2<<30)
 	setDefault(&c.Checkpoint, 30*time.Second)
+	setDefault(&c.Audit, 10*time.Minute)
 	setDefault(&c.MemoryViews, 4<<30)
 	setDefault(&c.ViewLockTimeout, time.Second)
 	setDefault(&c.RetainedWAL, 64<<30)

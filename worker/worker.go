@@ -59,7 +59,7 @@ func New(ctx context.Context, config Config) (*Worker, error) {
 	})
 	w.views = view.New(view.Config{
 		Database: w.pool.Config().ConnConfig, Pool: w.pool, Owners: store, StateDir: config.StateDir, Checkpoint: config.Checkpoint,
-		MemoryLimit: config.MemoryViews, LockTimeout: config.ViewLockTimeout, RetainedWAL: config.RetainedWAL, TickRows: 100_000, Log: config.Log,
+		MemoryLimit: config.MemoryViews, LockTimeout: config.ViewLockTimeout, RetainedWAL: config.RetainedWAL, TickRows: 100_000, Audit: config.Audit, Log: config.Log,
 	})
 	w.jobs = job.NewManager(job.Config{
 		Views: w.views, Version: ext.Version(), Roles: store, Readers: w.readers, Calls: config.Calls, QueueTimeout: config.QueueTimeout,

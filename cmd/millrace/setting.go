@@ -85,6 +85,8 @@ var serveSettings = []setting{
 		func(s *settings) any { return &s.worker.ViewLockTimeout }},
 	{"retained-wal", "bytes of log that the server keeps for the maintained views, before they are built anew; -1 for no bound", "64GiB",
 		func(s *settings) any { return (*size)(&s.worker.RetainedWAL) }},
+	{"audit", "time between two comparisons of a maintained view with its query, one view after the other; -1ns for none", "10m",
+		func(s *settings) any { return &s.worker.Audit }},
 	{"heartbeat-timeout", "silence after which a worker process is killed and started again", "2s",
 		func(s *settings) any { return &s.supervisor.HeartbeatTimeout }},
 	{"start-timeout", "time that a worker process may take until it is ready", "30s",

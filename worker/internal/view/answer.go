@@ -98,6 +98,9 @@ func (e *Engine) check(ctx context.Context, role string, r request) (any, error)
 	case len(p.Columns) == 0:
 		return nil, fault.New(fault.Unsupported, "a query without columns is not maintained")
 	}
+	if err := e.checkMemory(ctx, conn, p); err != nil {
+		return nil, err
+	}
 	return map[string]any{}, nil
 }
 

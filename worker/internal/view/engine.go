@@ -51,7 +51,7 @@ type Engine struct {
 
 // New returns an engine that follows nothing yet.
 func New(c Config) *Engine {
-	e := &Engine{config: c, commands: make(chan func()), sessions: sessions{idle: map[string]*pgx.Conn{}}}
+	e := &Engine{config: c, commands: make(chan func()), sessions: sessions{idle: map[string]idleSession{}}}
 	e.shown.changed = make(chan struct{})
 	e.reset()
 	return e
@@ -177,6 +177,7 @@ func (e *Engine) era(ctx context.Context) error {
 	}
 	defer e.closeEra(&wait, cancel)
 	wait.Go(func() { lost <- receive(ctx, e.stream, events) })
+	wait.Go(func() { e.audit(ctx) })
 	e.say("")
 	return e.loop(ctx, &wait, events, notified, lost)
 }

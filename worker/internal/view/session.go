@@ -72,20 +72,26 @@ func settingValue(name, value string) string {
 // evaluates what the circuits leave to it. It is safe for concurrent use.
 type sessions struct {
 	mutex sync.Mutex
-	idle  map[string]*pgx.Conn
+	idle  map[string]idleSession
 }
 
-// acquirer gives a view's connections to its remote evaluator. A lost connection is
-// replaced a few times, so that a restart of the server does not break a circuit in
-// the middle of a step.
+type idleSession struct {
+	conn  *pgx.Conn
+	since time.Time
+}
+
+// acquirer gives a view's connections to its remote evaluator. One that was lost while
+// it was idle is replaced; one that is lost in use breaks the circuit, which is filled
+// anew from the stores.
 func (e *Engine) acquirer(d definition) func(context.Context) (*pgx.Conn, func(), error) {
 	key := d.OwnerName + "\x00" + fmt.Sprint(d.Settings)
 	return func(ctx context.Context) (*pgx.Conn, func(), error) {
 		e.sessions.mutex.Lock()
-		conn := e.sessions.idle[key]
+		session := e.sessions.idle[key]
 		delete(e.sessions.idle, key)
 		e.sessions.mutex.Unlock()
-		if conn != nil && conn.Ping(ctx) != nil {
+		conn := session.conn
+		if conn != nil && time.Since(session.since) > 100*time.Millisecond && conn.Ping(ctx) != nil {
 			closeConn(conn)
 			conn = nil
 		}
@@ -98,11 +104,11 @@ func (e *Engine) acquirer(d definition) func(context.Context) (*pgx.Conn, func()
 		return conn, func() {
 			e.sessions.mutex.Lock()
 			defer e.sessions.mutex.Unlock()
-			if conn.IsClosed() || e.sessions.idle[key] != nil {
+			if conn.IsClosed() || e.sessions.idle[key].conn != nil {
 				closeConn(conn)
 				return
 			}
-			e.sessions.idle[key] = conn
+			e.sessions.idle[key] = idleSession{conn, time.Now()}
 		}, nil
 	}
 }
@@ -110,8 +116,8 @@ func (e *Engine) acquirer(d definition) func(context.Context) (*pgx.Conn, func()
 func (s *sessions) close() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, conn := range s.idle {
-		closeConn(conn)
+	for _, session := range s.idle {
+		closeConn(session.conn)
 	}
 	clear(s.idle)
 }
