@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(upCommand(), demoCommand(), installCommand(), uninstallCommand(), enrollCommand(), unenrollCommand(),
-		serveCommand(), childCommand(), doctorCommand(), versionCommand())
+		serveCommand(), childCommand(), doctorCommand(), benchCommand(), versionCommand())
 	return root
 }
 

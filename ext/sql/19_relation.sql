@@ -1,14 +1,53 @@
 -- Which tables are followed, and what a plain view reads.
 
--- followed reports whether changes of a table are published, by itself or by the
--- partitioned table that it belongs to.
+-- followed reports whether all changes of a table are published, by itself or by the
+-- partitioned table that it belongs to. A row filter, a column list or a kind of
+-- change that is left out would hide some: pg_publication_rel has those columns from
+-- PostgreSQL 15 on.
 CREATE FUNCTION ml_private.followed(relation oid) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN EXISTS (
     SELECT FROM pg_publication AS p
-    WHERE p.pubname = 'millrace' AND (p.puballtables
-        OR EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid
+    WHERE p.pubname = 'millrace' AND p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot AND (p.puballtables
+        OR EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid AND to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL
             AND (r.prrelid = relation OR r.prrelid IN (SELECT a.relid::oid FROM pg_partition_ancestors(relation::regclass) AS a)))));
+
+-- followed_since tells spans of following a table apart: rows that were kept in an
+-- earlier one have missed changes. It changes with the publication, with the table's
+-- membership, and where the table is attached.
+CREATE FUNCTION ml_private.followed_since(relation oid) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    WITH chain(oid) AS (SELECT relation UNION SELECT a.relid::oid FROM pg_partition_ancestors(relation::regclass) AS a)
+    SELECT concat_ws(' ', ml_private.followed(relation),
+        (SELECT format('%s %s', p.oid, p.xmin) FROM pg_publication AS p WHERE p.pubname = 'millrace'),
+        (SELECT string_agg(format('%s %s', r.oid, r.xmin), ',' ORDER BY r.oid) FROM pg_publication_rel AS r
+         JOIN pg_publication AS p ON p.oid = r.prpubid AND p.pubname = 'millrace' WHERE r.prrelid IN (SELECT c.oid FROM chain AS c)),
+        (SELECT string_agg(format('%s %s %s', i.inhrelid, i.inhparent, i.xmin), ',' ORDER BY i.inhrelid, i.inhparent) FROM pg_inherits AS i
+         JOIN pg_class AS t ON t.oid = i.inhrelid AND t.relispartition WHERE i.inhrelid IN (SELECT c.oid FROM chain AS c)),
+        (SELECT t.relpersistence FROM pg_class AS t WHERE t.oid = relation)));
+
+-- column_stamp changes when a column is renamed or retyped, or the labels of its
+-- enumeration are: its values in the log are not what they were.
+CREATE FUNCTION ml_private.column_stamp(relation oid, number smallint) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT concat_ws(' ', a.xmin, a.attname, a.atttypid, (
+        SELECT md5(string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder)) FROM pg_type AS t
+        JOIN pg_enum AS e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype) WHERE t.oid = a.atttypid))
+    FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum = number AND NOT a.attisdropped);
+
+-- latest is a fingerprint of what changes without a trace in the log: partitions of
+-- the tables, the publication, the maintained views and their plain views.
+CREATE FUNCTION ml_private.latest(parents oid[]) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN md5(concat_ws('|',
+    (SELECT string_agg(format('%s %s', i.inhrelid, i.xmin), ',' ORDER BY i.inhrelid) FROM pg_inherits AS i WHERE i.inhparent = ANY (parents)),
+    (SELECT format('%s %s', p.oid, p.xmin) FROM pg_publication AS p WHERE p.pubname = 'millrace'),
+    (SELECT string_agg(format('%s %s', r.oid, r.xmin), ',' ORDER BY r.oid) FROM pg_publication_rel AS r),
+    (SELECT string_agg(concat_ws(' ', v.view, v.xmin, c.xmin, d.xmin, w.xmin), ',' ORDER BY v.view) FROM ml_private.view AS v
+     LEFT JOIN pg_class AS c ON c.oid = v.view LEFT JOIN pg_class AS d ON d.oid = v.definition
+     LEFT JOIN pg_rewrite AS w ON w.ev_class = v.definition AND w.rulename = '_RETURN')));
 
 -- below lists a plain view and all that it reads, with pg_class.relkind.
 CREATE FUNCTION ml_private.below(definition oid) RETURNS TABLE (relation oid, kind "char")

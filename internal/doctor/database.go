@@ -96,6 +96,9 @@ func (p *patient) checkEncoding(ctx context.Context) ([]Finding, error) {
 	return []Finding{good("the encoding of the database is UTF8")}, nil
 }
 
+// logicalFix says how the log comes to hold what views need.
+const logicalFix = "run ALTER SYSTEM SET wal_level = 'logical' and restart PostgreSQL; with a managed one, set its parameter for logical replication"
+
 func (p *patient) checkLog(ctx context.Context) ([]Finding, error) {
 	var level string
 	if err := p.conn.QueryRow(ctx, "SELECT current_setting('wal_level')").Scan(&level); err != nil {
@@ -103,7 +106,7 @@ func (p *patient) checkLog(ctx context.Context) ([]Finding, error) {
 	}
 	if level != "logical" {
 		return []Finding{{Warn, "wal_level is " + level + ": functions work, views that keep themselves fresh need logical",
-			"run ALTER SYSTEM SET wal_level = 'logical' and restart PostgreSQL; with a managed one, set its parameter for logical replication"}}, nil
+			logicalFix}}, nil
 	}
 	return []Finding{good("wal_level is logical")}, nil
 }

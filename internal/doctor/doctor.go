@@ -126,6 +126,7 @@ var checks = []check{
 	{"the way from the database to the worker", false, (*patient).checkWay},
 	{"worker", false, (*patient).checkWorker},
 	{"reader logins", true, (*patient).checkReaders},
+	{"maintained views", true, (*patient).checkViews},
 	{"clock", true, (*patient).checkClock},
 	{"disk", true, (*patient).checkDisk},
 }

@@ -128,12 +128,13 @@ func TestReaders(t *testing.T) {
 	pgtest.Exec(t, s.admin, "UPDATE ml_private.role SET name = '"+s.role+"'")
 }
 
-// TestConfiguration has a server of its own, without a logical log, whose pg_hba.conf
+// TestConfiguration has a server of its own, without a logical log and its
+// places, whose pg_hba.conf
 // locks the reader out.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()
 	config := pgserver.Config{Binaries: pgtest.Server(t).Binaries(), DataDir: filepath.Join(pgtest.SocketDir(t), "data"),
-		Settings: map[string]string{"wal_level": "replica", "fsync": "off"}}
+		Settings: map[string]string{"wal_level": "replica", "fsync": "off", "max_replication_slots": "0", "max_wal_senders": "0"}}
 	if err := os.Chmod(filepath.Dir(config.DataDir), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +154,8 @@ func TestConfiguration(t *testing.T) {
 	defer stopServer(t, server)
 	findings := run(t, Config{DatabaseURL: server.URL(server.Superuser(), server.Password(), "postgres"), Version: ext.Version()})
 	expect(t, findings, Warn, "wal_level is replica")
+	expect(t, findings, Warn, "all 0 replication slots are in use")
+	expect(t, findings, Warn, "all 0 places for WAL senders are in use")
 	expect(t, findings, Fail, "pg_hba.conf rejects connection")
 	if text := lines(findings); !strings.Contains(text, "allow login "+reader+" in pg_hba.conf") {
 		t.Errorf("no advice on pg_hba.conf:\n%s", text)

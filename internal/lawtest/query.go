@@ -12,8 +12,10 @@ type generator struct {
 	rng     *rand.Rand
 	tables  []*table
 	aliases int
-	budget  int // tables that may still be named
+	budget  int  // tables that may still be named
+	wide    bool // a join is there that is not on an equality
 	ctes    []source
+	uses    int // of ctes; few, since each may be large
 }
 
 // source is what stands in FROM with its columns, whose names are without an alias.
@@ -154,37 +156,45 @@ func (g *generator) distinctOn(list []string) (distinct, order string) {
 	return strings.Replace(distinct, "c1", strings.TrimSuffix(list[0], " AS c1"), 1), order
 }
 
-// from returns a FROM list or join, and the columns that it gives.
+// from returns a FROM item or join, and the columns that it gives.
 func (g *generator) from(depth int) (string, []column) {
 	sql, columns := g.item(depth)
 	for range g.rng.IntN(3) {
-		if g.budget <= 0 {
-			break
-		}
-		if depth > 0 && g.one(8) {
+		switch {
+		case g.budget <= 0:
+			return sql, columns
+		case depth > 0 && !g.wide && g.one(8):
+			g.wide = true
 			alias := g.alias()
 			inner, names := g.selection(depth-1, nil, scope{local: columns})
 			sql += fmt.Sprintf("%s LATERAL (%s) AS %s ON true", pick(g, " JOIN", " LEFT JOIN"), inner, alias)
 			columns = append(slices.Clone(columns), qualified(alias, names)...)
-			continue
+		default:
+			sql, columns = g.join(sql, columns, depth)
 		}
-		item, more := g.item(depth)
-		pairs := equalities(columns, more)
-		both := append(slices.Clone(columns), more...)
-		kind := pick(g, "JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
-		if kind == "CROSS JOIN" && len(both) > 8 {
-			kind = "JOIN"
-		}
-		if kind == "FULL JOIN" && len(pairs) == 0 {
-			kind = "LEFT JOIN" // PostgreSQL takes full joins by equality only.
-		}
-		sql += " " + kind + " " + item
-		if kind != "CROSS JOIN" {
-			sql += " ON " + g.on(kind, pairs, scope{local: both}, depth)
-		}
-		columns = both
 	}
 	return sql, columns
+}
+
+// join joins one more item. A query has at most one join that is not on an equality,
+// so that results stay small.
+func (g *generator) join(sql string, columns []column, depth int) (string, []column) {
+	item, more := g.item(depth)
+	pairs := equalities(columns, more)
+	both := append(slices.Clone(columns), more...)
+	kind := pick(g, "JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
+	switch {
+	case len(pairs) == 0 && g.wide:
+		return sql, columns
+	case kind == "CROSS JOIN" && !g.wide:
+		g.wide = true
+		return sql + " CROSS JOIN " + item, both
+	case kind == "CROSS JOIN":
+		kind = "JOIN"
+	case kind == "FULL JOIN" && len(pairs) == 0:
+		kind = "LEFT JOIN" // PostgreSQL takes full joins by equality only.
+	}
+	return sql + " " + kind + " " + item + " ON " + g.on(kind, pairs, scope{local: both}, depth), both
 }
 
 // equalities are the pairs of columns that a join can be on.
@@ -203,18 +213,18 @@ func equalities(left, right []column) []string {
 // on is a join condition over both sides.
 func (g *generator) on(kind string, pairs []string, both scope, depth int) string {
 	if len(pairs) == 0 {
+		g.wide = true
 		return g.predicate(both, 0)
 	}
 	condition := pick(g, pairs...)
-	if kind == "FULL JOIN" {
-		return condition
-	}
-	switch g.rng.IntN(6) {
-	case 0:
+	switch choice := g.rng.IntN(6); {
+	case kind == "FULL JOIN":
+	case choice == 0:
 		return condition + " AND " + g.predicate(both, depth)
-	case 1:
+	case choice == 1 && !g.wide:
+		g.wide = true
 		return strings.Replace(condition, " = ", " < ", 1)
-	case 2:
+	case choice == 2:
 		return strings.Replace(condition, " = ", " IS NOT DISTINCT FROM ", 1)
 	}
 	return condition
@@ -226,7 +236,8 @@ func (g *generator) item(depth int) (string, []column) {
 	g.budget--
 	alias := g.alias()
 	switch {
-	case len(g.ctes) > 0 && g.one(2):
+	case len(g.ctes) > 0 && g.uses < 3 && g.one(2):
+		g.uses++
 		s := pick(g, g.ctes...)
 		return s.sql + " AS " + alias, qualified(alias, s.columns)
 	case depth > 0 && g.budget > 0 && g.one(4):

@@ -7,7 +7,7 @@ import (
 )
 
 // crowd is how many rows a table has before no more are inserted.
-const crowd = 60
+const crowd = 40
 
 // Transaction makes a transaction: BEGIN, statements over one or more tables, some in
 // savepoints that are rolled back, and COMMIT, or now and then ROLLBACK.

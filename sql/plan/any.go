@@ -126,48 +126,24 @@ func (p *compiler) addKey(n *join, cond tree.Expr) error {
 // one side has a NULL: such rows are few, and the others need not be paired at all. It
 // is nil if there can be none.
 func (a *anyTest) unknown() (node, error) {
-	cond := []tree.Expr{isUnknown(a.test)}
-	var left, right []tree.Expr
-	n := 0
-	for _, c := range conjuncts(a.test) {
-		equal, err := a.p.equalityOf(c)
-		if err != nil {
-			return nil, err
-		}
-		if equal == nil || equal.nullSafe || !equal.connects(a.rel.cols(), a.right.cols()) {
-			return a.where(a.rel, a.right, cond)
-		}
-		e := equal.oriented(a.rel.cols())
-		n++
-		if a.p.nullable(a.rel, e.left) {
-			left = append(left, isNull(e.left))
-		}
-		if a.p.nullable(a.right, e.right) {
-			right = append(right, isNull(e.right))
-		}
+	left, right, ok, err := a.nulls()
+	if err != nil {
+		return nil, err
 	}
-	ids := a.rel.cols()
-	u := &union{columns: ids}
-	add := func(rel, other node) error {
-		pairs, err := a.where(rel, other, cond)
-		if n == 1 && len(a.keys) == 0 {
-			// With NULL on one side the test is unknown for any row of the other.
-			exists := &distinct{in: a.p.onto(other, nil)}
-			pairs, err = a.p.onto(&join{left: rel, right: exists}, ids), nil
-		}
-		u.ins, u.from = append(u.ins, pairs), append(u.from, ids)
-		return err
+	if !ok {
+		return a.where(a.rel, a.right, []tree.Expr{isUnknown(a.test)})
 	}
+	u := &union{columns: a.rel.cols()}
 	rest := a.rel
 	if len(left) > 0 {
 		some := disjunction(left)
-		if err := add(&filter{in: a.rel, conds: []tree.Expr{some}}, a.right); err != nil {
+		if err := a.addUnknown(u, &filter{in: a.rel, conds: []tree.Expr{some}}, a.right); err != nil {
 			return nil, err
 		}
 		rest = &filter{in: a.rel, conds: []tree.Expr{not(some)}}
 	}
 	if len(right) > 0 {
-		if err := add(rest, &filter{in: a.right, conds: []tree.Expr{disjunction(right)}}); err != nil {
+		if err := a.addUnknown(u, rest, &filter{in: a.right, conds: []tree.Expr{disjunction(right)}}); err != nil {
 			return nil, err
 		}
 	}
@@ -175,6 +151,43 @@ func (a *anyTest) unknown() (node, error) {
 		return nil, nil
 	}
 	return u, nil
+}
+
+// nulls is the conditions that a side has a NULL in the test. ok is false if the test
+// is not made of equalities.
+func (a *anyTest) nulls() (left, right []tree.Expr, ok bool, err error) {
+	for _, c := range conjuncts(a.test) {
+		equal, err := a.p.equalityOf(c)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		if equal == nil || equal.nullSafe || !equal.connects(a.rel.cols(), a.right.cols()) {
+			return nil, nil, false, nil
+		}
+		e := equal.oriented(a.rel.cols())
+		if a.p.nullable(a.rel, e.left) {
+			left = append(left, isNull(e.left))
+		}
+		if a.p.nullable(a.right, e.right) {
+			right = append(right, isNull(e.right))
+		}
+	}
+	return left, right, true, nil
+}
+
+// addUnknown adds the pairs of rows of the two sides, one of which has a NULL.
+func (a *anyTest) addUnknown(u *union, left, right node) error {
+	var pairs node
+	var err error
+	if len(conjuncts(a.test)) == 1 && len(a.keys) == 0 {
+		// With NULL on one side the test is unknown for any row of the other.
+		exists := &distinct{in: a.p.onto(right, nil)}
+		pairs = a.p.onto(&join{left: left, right: exists}, a.rel.cols())
+	} else {
+		pairs, err = a.where(left, right, []tree.Expr{isUnknown(a.test)})
+	}
+	u.ins, u.from = append(u.ins, pairs), append(u.from, u.columns)
+	return err
 }
 
 func isNull(e tree.Expr) tree.Expr { return &tree.NullTest{Arg: e, Location: -1} }

@@ -157,8 +157,7 @@ func (c *catalog) typ(oid uint32, mod int32, collation uint32) (*row.Type, error
 		return nil, err
 	}
 	t.BaseName = t.Name
-	switch {
-	case base != 0:
+	if base != 0 {
 		b, err := c.Type(base, baseMod, collation)
 		if err != nil {
 			return nil, err
@@ -166,6 +165,9 @@ func (c *catalog) typ(oid uint32, mod int32, collation uint32) (*row.Type, error
 		d := *b
 		d.OID, d.Name, d.Mod = oid, t.Name, mod
 		return &d, nil
+	}
+	var err error
+	switch {
 	case kind == "r":
 		t.Kind = row.Range
 	case kind == "m":
@@ -173,9 +175,7 @@ func (c *catalog) typ(oid uint32, mod int32, collation uint32) (*row.Type, error
 	case kind == "e":
 		t.Kind = row.Enum
 		const labels = "SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = $1"
-		if err := c.one(labels, []any{oid}, &t.Labels); err != nil {
-			return nil, err
-		}
+		err = c.one(labels, []any{oid}, &t.Labels)
 	case kind == "c":
 		t.Kind = row.Composite
 	case elem != 0:
@@ -183,16 +183,18 @@ func (c *catalog) typ(oid uint32, mod int32, collation uint32) (*row.Type, error
 	case own:
 		t.Kind = kinds[name]
 	}
-	var err error
-	if elem != 0 {
-		if t.Elem, err = c.Type(elem, mod, collation); err != nil {
-			return nil, err
-		}
+	if err == nil && elem != 0 {
+		t.Elem, err = c.Type(elem, mod, collation)
 	}
-	if collation != 0 {
-		const sql = `SELECT coalesce(CASE WHEN c.oid = 100 THEN (SELECT datcollate FROM pg_database WHERE datname = current_database()) ELSE collcollate END IN ('C', 'POSIX'), false),
-			NOT collisdeterministic FROM pg_collation c WHERE oid = $1`
-		err = c.one(sql, []any{collation}, &t.ByteOrder, &t.Nondeterministic)
+	if err == nil && collation != 0 {
+		err = c.collated(t)
 	}
 	return t, err
+}
+
+// collated says how text of the type's collation is compared.
+func (c *catalog) collated(t *row.Type) error {
+	const sql = `SELECT coalesce(CASE WHEN c.oid = 100 THEN (SELECT datcollate FROM pg_database WHERE datname = current_database()) ELSE collcollate END IN ('C', 'POSIX'), false),
+			NOT collisdeterministic FROM pg_collation c WHERE oid = $1`
+	return c.one(sql, []any{t.Collation}, &t.ByteOrder, &t.Nondeterministic)
 }

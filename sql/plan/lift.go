@@ -17,6 +17,9 @@ type optimiser struct {
 	users  map[node]int
 	done   map[node]lifted
 	shared map[node]bool // new nodes that several others use: their rows are kept as they are
+	// pinned are the left inputs of matches, whose pairs are made of the same node:
+	// that tells which of its columns the pairs depend on, so it stays one node.
+	pinned map[node]bool
 }
 
 // lifted is a relation whose computed columns are still to be computed, over those of
@@ -28,13 +31,16 @@ type lifted struct {
 
 // optimise returns an equivalent of a plan, with the same columns.
 func (p *compiler) optimise(root node) node {
-	o := &optimiser{p: p, users: map[node]int{}, done: map[node]lifted{}, shared: map[node]bool{}}
+	o := &optimiser{p: p, users: map[node]int{}, done: map[node]lifted{}, shared: map[node]bool{}, pinned: map[node]bool{}}
 	o.count(root)
 	return o.exact(root)
 }
 
 func (o *optimiser) count(n node) {
 	o.users[n]++
+	if m, ok := n.(*match); ok {
+		o.pinned[m.left] = true
+	}
 	if o.users[n] == 1 {
 		for _, in := range n.inputs() {
 			o.count(in)
@@ -59,6 +65,9 @@ func (o *optimiser) lift(n node) lifted {
 	default:
 		out = lifted{base: o.rebuilt(n)}
 	}
+	if o.pinned[n] {
+		out = lifted{base: o.complete(out, n.cols())}
+	}
 	if o.users[n] > 1 {
 		o.shared[out.base] = true
 	}
@@ -67,9 +76,10 @@ func (o *optimiser) lift(n node) lifted {
 }
 
 // exact optimises a node; the result has exactly its columns.
-func (o *optimiser) exact(n node) node {
-	in := o.lift(n)
-	ids := n.cols()
+func (o *optimiser) exact(n node) node { return o.complete(o.lift(n), n.cols()) }
+
+// complete computes what was deferred, and leaves these columns.
+func (o *optimiser) complete(in lifted, ids []col) node {
 	if len(in.deferred) == 0 {
 		return o.p.onto(in.base, ids)
 	}

@@ -203,18 +203,6 @@ func (l *lowerer) typeOf(id col, bytes bool) (*row.Type, error) {
 	return l.p.rowType(l.p.columns[id])
 }
 
-// columnTypes is the types of columns.
-func (l *lowerer) columnTypes(ids []col) ([]*row.Type, error) {
-	types := make([]*row.Type, len(ids))
-	for i, id := range ids {
-		var err error
-		if types[i], err = l.typeOf(id, false); err != nil {
-			return nil, err
-		}
-	}
-	return types, nil
-}
-
 func (l *lowerer) match(n *match, ins []lowered) lowered {
 	left := l.demand.of(n.left)
 	added := l.demand.among(n, n.added)

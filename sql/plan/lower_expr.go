@@ -8,7 +8,6 @@ import (
 
 	"github.com/millrace/millrace/sql/dataflow"
 	"github.com/millrace/millrace/sql/expr"
-	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/tree"
 )
 
@@ -246,6 +245,3 @@ func intersect(ids, others []col) []col {
 	}
 	return out
 }
-
-// rowTypes of the layout.
-func (l *lowerer) rowTypes(in lowered) ([]*row.Type, error) { return l.columnTypes(in.layout) }

@@ -14,6 +14,23 @@ var counts = []uint32{2147, 2803}
 // added by the node that extends rows, so that the same column may have NULLs above
 // and none below.
 func (p *compiler) neverNull(n node, id col) bool {
+	key := nodeColumn{n, id}
+	known, ok := p.known[key]
+	if !ok {
+		known = p.withoutNull(n, id)
+		p.known[key] = known
+	}
+	return known
+}
+
+// nodeColumn is a column at a place of the plan.
+type nodeColumn struct {
+	node node
+	id   col
+}
+
+// withoutNull is neverNull without the memory.
+func (p *compiler) withoutNull(n node, id col) bool {
 	switch n := n.(type) {
 	case *scan:
 		return p.notNull[id]

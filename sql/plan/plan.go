@@ -94,11 +94,12 @@ type compiler struct {
 	unitNode *unit
 	virtual  map[col]string // columns that are generated when read
 	notNull  map[col]bool   // tables' columns that are declared so
+	known    map[nodeColumn]bool
 }
 
 // Compile makes the circuit of a query. It decodes the query's constants.
 func Compile(q *tree.Query, c schema.Catalog) (*View, error) {
-	p := &compiler{catalog: c, unitNode: &unit{}, virtual: map[col]string{}, notNull: map[col]bool{}}
+	p := &compiler{catalog: c, unitNode: &unit{}, virtual: map[col]string{}, notNull: map[col]bool{}, known: map[nodeColumn]bool{}}
 	if err := p.prepare(q); err != nil {
 		return nil, err
 	}

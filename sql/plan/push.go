@@ -46,11 +46,12 @@ func (o *optimiser) push(n node, conds []tree.Expr) node {
 	return &filter{in: n, conds: conds}
 }
 
-// pushJoin gives each side the conditions over it, and the pairs the others.
+// pushJoin gives each side the conditions over it, and the pairs the others, an
+// equality as a key. If the catalog fails then nothing is lost but the key.
 func (o *optimiser) pushJoin(n *join, conds []tree.Expr) node {
-	var left, right []tree.Expr
+	var left, right, both []tree.Expr
 	c := *n
-	c.conds = slices.Clone(n.conds)
+	c.keys, c.conds = slices.Clone(n.keys), slices.Clone(n.conds)
 	for _, e := range conds {
 		switch ids := columnsOf(nil, e); {
 		case len(ids) > 0 && contains(n.left.cols(), ids):
@@ -58,10 +59,15 @@ func (o *optimiser) pushJoin(n *join, conds []tree.Expr) node {
 		case len(ids) > 0 && contains(n.right.cols(), ids):
 			right = append(right, e)
 		default:
-			c.conds = append(c.conds, e)
+			both = append(both, e)
 		}
 	}
 	c.left, c.right = o.push(n.left, left), o.push(n.right, right)
+	for _, e := range both {
+		if err := o.p.addKey(&c, e); err != nil {
+			c.conds = append(c.conds, e)
+		}
+	}
 	return &c
 }
 

@@ -42,6 +42,9 @@ func keepFromLog(ctx context.Context, tx pgx.Tx) error {
 // Enrolling again replaces all secrets.
 func Enroll(ctx context.Context, conn *pgx.Conn, role string, asReader bool) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := oneAtATime(ctx, tx); err != nil {
+			return err
+		}
 		r, err := lookupRole(ctx, tx, role)
 		if err != nil {
 			return err
@@ -86,6 +89,15 @@ func Enroll(ctx context.Context, conn *pgx.Conn, role string, asReader bool) err
 		}
 		return nil
 	})
+}
+
+// oneAtATime keeps administrators from changing the grants of one schema at once,
+// which PostgreSQL answers with "tuple concurrently updated".
+func oneAtATime(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('millrace enroll', 0))"); err != nil {
+		return fmt.Errorf("catalog: wait for another enrolment: %w", err)
+	}
+	return nil
 }
 
 // mapping is the statement that gives role its secret, or a new one.
@@ -187,6 +199,9 @@ func makeReader(ctx context.Context, tx pgx.Tx, role string, r roleFacts) (*stri
 // since.
 func Unenroll(ctx context.Context, conn *pgx.Conn, role string) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := oneAtATime(ctx, tx); err != nil {
+			return err
+		}
 		var enrolled bool
 		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM ml_private.role WHERE name = $1)", role).Scan(&enrolled); err != nil {
 			return fmt.Errorf("catalog: look up role: %w", err)

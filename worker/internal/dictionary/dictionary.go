@@ -53,6 +53,7 @@ type Dictionary struct {
 	names      map[typeName]string
 	types      map[typeUse]*row.Type
 	labels     map[uint32]string
+	fields     map[field]string
 }
 
 // New returns an empty Dictionary that reads through conn until ctx ends.
@@ -68,6 +69,7 @@ func New(ctx context.Context, conn Querier) *Dictionary {
 		names:      make(map[typeName]string),
 		types:      make(map[typeUse]*row.Type),
 		labels:     make(map[uint32]string),
+		fields:     make(map[field]string),
 	}
 }
 

@@ -39,8 +39,8 @@ func oid(t *testing.T, conn *pgx.Conn, expression string) uint32 {
 	return n
 }
 
-// print writes a type with all that it is made of on one line.
-func print(t *row.Type) string {
+// describe writes a type with all that it is made of on one line.
+func describe(t *row.Type) string {
 	s := fmt.Sprintf("%s %d", t.Name, t.Kind)
 	if t.BaseName != t.Name {
 		s += " is " + t.BaseName
@@ -61,10 +61,10 @@ func print(t *row.Type) string {
 		s += " " + strings.Join(t.Labels, "<")
 	}
 	if t.Elem != nil {
-		s += " of [" + print(t.Elem) + "]"
+		s += " of [" + describe(t.Elem) + "]"
 	}
 	for _, f := range t.Fields {
-		s += " {" + print(f) + "}"
+		s += " {" + describe(f) + "}"
 	}
 	return s
 }
@@ -133,7 +133,7 @@ func TestType(t *testing.T) {
 	}
 	for i, c := range columns {
 		got := r.Columns[i]
-		if s := print(got.Type); s != c.want || got.Name != fmt.Sprint("c", i) || int(got.Number) != 2*i+1 {
+		if s := describe(got.Type); s != c.want || got.Name != fmt.Sprint("c", i) || int(got.Number) != 2*i+1 {
 			t.Errorf("%s: column %d %s is %s, want c%d and %s", c.sql, got.Number, got.Name, s, i, c.want)
 		}
 		for _, name := range []string{got.Type.Name, got.Type.BaseName, got.Type.ArrayName} {
@@ -331,6 +331,27 @@ func TestEnumLabel(t *testing.T) {
 	}
 }
 
+// TestFieldName: a dropped field keeps its number.
+func TestFieldName(t *testing.T) {
+	t.Parallel()
+	conn := open(t, `CREATE TYPE public.pair AS (a int, gone int, "B c" int); ALTER TYPE public.pair DROP ATTRIBUTE gone`)
+	d, id := New(t.Context(), conn), oid(t, conn, "'public.pair'::regtype")
+	if got, err := d.FieldName(id, 3); err != nil || got != "B c" {
+		t.Errorf("FieldName = %q, %v, want B c", got, err)
+	}
+	if got, err := d.FieldName(id, 2); !errors.Is(err, schema.ErrNotFound) {
+		t.Errorf("FieldName of a dropped field = %q, %v, want not found", got, err)
+	}
+}
+
+// TestVersion compares with the server that was started.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	if got := New(t.Context(), open(t, "")).Version(); got != pgtest.Server(t).Major() {
+		t.Errorf("version %d, want %d", got, pgtest.Server(t).Major())
+	}
+}
+
 // TestNotFound: each lookup wraps the error that the compiler asks for.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
@@ -343,7 +364,8 @@ func TestNotFound(t *testing.T) {
 	_, collation := d.Collation(none)
 	_, used := d.Type(25, -1, none)
 	_, label := d.EnumLabel(none)
-	for name, err := range map[string]error{"relation": relation, "function": function, "operator": operator, "type": typ, "collation": collation, "collation of type": used, "label": label} {
+	_, name := d.FieldName(none, 1)
+	for name, err := range map[string]error{"relation": relation, "function": function, "operator": operator, "type": typ, "collation": collation, "collation of type": used, "label": label, "field": name} {
 		if !errors.Is(err, schema.ErrNotFound) {
 			t.Errorf("%s: %v, want not found", name, err)
 		}

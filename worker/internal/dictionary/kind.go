@@ -19,6 +19,7 @@ var kinds = map[uint32]row.Kind{
 	650:  row.Inet, // cidr
 	700:  row.Float4,
 	701:  row.Float8,
+	774:  row.Macaddr, // macaddr8
 	790:  row.Money,
 	829:  row.Macaddr,
 	869:  row.Inet,

@@ -101,8 +101,7 @@ func (d *Dictionary) name(oid uint32, mod int32) (string, error) {
 	return name, nil
 }
 
-// EnumLabel returns the label of one value of an enum by the value's OID, as a
-// constant in an analysed query holds it. It is not part of [schema.Catalog].
+// EnumLabel implements [tree.Labels].
 func (d *Dictionary) EnumLabel(oid uint32) (string, error) {
 	if label, ok := d.labels[oid]; ok {
 		return label, nil
@@ -119,14 +118,27 @@ func (d *Dictionary) EnumLabel(oid uint32) (string, error) {
 	return label, nil
 }
 
-// FieldName returns the name of an attribute of a composite type.
+// field is an attribute of a composite type; dropped ones count.
+type field struct {
+	oid    uint32
+	number int16
+}
+
+// FieldName implements [tree.Fields].
 func (d *Dictionary) FieldName(oid uint32, number int16) (string, error) {
+	key := field{oid, number}
+	if name, ok := d.fields[key]; ok {
+		return name, nil
+	}
 	if err := d.open(); err != nil {
 		return "", err
 	}
 	var name string
 	const sql = `SELECT a.attname::text FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.typrelid
 		WHERE t.oid = $1 AND a.attnum = $2 AND NOT a.attisdropped`
-	err := d.one(fmt.Sprintf("field %d of type %d", number, oid), sql, []any{oid, number}, &name)
-	return name, err
+	if err := d.one(fmt.Sprintf("field %d of type %d", number, oid), sql, []any{oid, number}, &name); err != nil {
+		return "", err
+	}
+	d.fields[key] = name
+	return name, nil
 }

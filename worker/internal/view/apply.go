@@ -83,35 +83,31 @@ func (e *Engine) write(ctx context.Context, list []*writing) (failed *writing, e
 	batch := &pgconn.Batch{}
 	at := map[int]*writing{}
 	n := 0
-	add := func(w *writing, sql string, params ...[]byte) {
-		formats := make([]int16, len(params))
-		for i := range formats {
-			formats[i] = 1
-		}
-		batch.ExecParams(sql, params, nil, formats, []int16{1})
+	add := func(w *writing, sql string, p parameters) {
+		batch.ExecParams(sql, p.values, p.types, []int16{1}, []int16{1})
 		if w != nil {
 			at[n] = w
 		}
 		n++
 	}
-	add(nil, "BEGIN")
+	add(nil, "BEGIN", parameters{})
 	owner := uint32(0)
 	for _, w := range list {
 		if w.view.Owner != owner {
 			// What an earlier owner's trigger may have set does not reach this one's.
-			add(nil, "RESET ALL")
+			add(nil, "RESET ALL", parameters{})
 			owner = w.view.Owner
 		}
 		sql, params, err := w.statement()
 		if err != nil {
 			return w, err
 		}
-		add(w, sql, params...)
+		add(w, sql, *params)
 	}
-	add(nil, "RESET ALL")
-	add(nil, e.positionSQL(list))
-	add(nil, "COMMIT")
-	add(nil, "SELECT pg_current_wal_insert_lsn()::text")
+	add(nil, "RESET ALL", parameters{})
+	add(nil, e.positionSQL(list), parameters{})
+	add(nil, "COMMIT", parameters{})
+	add(nil, "SELECT pg_current_wal_insert_lsn()::text", parameters{})
 	return e.execute(ctx, batch, at)
 }
 

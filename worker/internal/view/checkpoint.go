@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,83 +18,130 @@ import (
 
 // checkpointFormat changes whenever a state that was written before means something
 // else now. A file of another format is not read, and the views are built anew.
-const checkpointFormat = "millrace views 1\n"
+const checkpointFormat = "millrace views 2\n"
 
-// stateFile is where this database's checkpoint is.
+// checkpoints is what is on disk: the state at one position, and a later position up
+// to which the log has nothing for it. The second costs little, so a slot moves on
+// while other tables are written, and a database where nothing is written is left in
+// peace.
+type checkpoints struct {
+	position replication.LSN // the later one
+	at       time.Time
+	due      bool   // the state has changed
+	views    string // that are in the file
+	sum      string // of the file
+}
+
+// maxIdle is how far the log may go on before the later position is written.
+const maxIdle = 4 << 20
+
+// stateFile is where this database's state is, and idleFile the later position.
 func (e *Engine) stateFile() string { return filepath.Join(e.config.StateDir, e.slot+".state") }
+func (e *Engine) idleFile() string  { return filepath.Join(e.config.StateDir, e.slot+".position") }
 
 // checkpoint writes the state to disk if it is due, labelled with its position. The
 // tables are durable up to there before: a state that is ahead of them could not be
 // told from one of another history. Only then is the log let go.
 func (e *Engine) checkpoint(ctx context.Context, now bool) error {
-	if e.config.StateDir == "" || e.position == e.saved || !now && time.Since(e.savedAt) < e.config.Checkpoint {
+	c := &e.checkpoints
+	waited := now || time.Since(c.at) >= e.config.Checkpoint
+	if e.config.StateDir == "" || e.position == c.position || !waited && e.position < c.position+maxIdle {
+		return nil
+	}
+	built, views := e.savable()
+	if c.sum != "" && !c.due && views == c.views {
+		return e.checkpointIdle(ctx)
+	}
+	if !waited {
 		return nil
 	}
 	if err := e.flushTables(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
-	if err := e.save(); err != nil {
+	sum, err := e.save(built)
+	if err != nil && !now {
+		// The views go on; what is held back of the log is bounded elsewhere.
+		e.config.Log.Error("views: no checkpoint", "err", err)
+		c.at = time.Now()
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	e.saved, e.savedAt = e.position, time.Now()
+	// What waits has been counted, and is not in the file.
+	e.checkpoints = checkpoints{position: e.position, at: time.Now(), due: len(e.waiting) > 0, views: views, sum: sum}
+	e.durable = max(e.durable, e.position)
 	e.config.Log.Debug("views: checkpoint", "position", e.position.String(), "took", time.Since(began))
 	return e.acknowledge(ctx)
 }
 
-// flushTables makes the tables, and the position that they show, durable: the writer's
-// commits do not wait for the disk, but one that does flushes them too.
-func (e *Engine) flushTables(ctx context.Context) error {
-	tx, err := e.config.Pool.Begin(ctx)
+// checkpointIdle notes that the state on disk is that of the present position too.
+func (e *Engine) checkpointIdle(ctx context.Context) error {
+	_, err := replaceFile(e.idleFile(), func(f io.Writer) error {
+		_, err := fmt.Fprintf(f, "%s %s\n", e.checkpoints.sum, e.position)
+		return err
+	})
+	e.checkpoints.at = time.Now()
 	if err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
+		e.config.Log.Error("views: no checkpoint", "err", err)
+		return nil
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = on"); err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
-	}
-	if _, err := tx.Exec(ctx, e.positionSQL(nil)); err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
-	}
-	return tx.Commit(ctx)
+	e.checkpoints.position = e.position
+	return e.acknowledge(ctx)
 }
 
-// save writes the state to a new file, which takes the place of the old one whole.
-func (e *Engine) save() error {
-	if err := os.MkdirAll(e.config.StateDir, 0o700); err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
-	}
-	f, err := os.CreateTemp(e.config.StateDir, e.slot+".new-*")
+// readIdle returns the later position of a state file with a sum, or 0.
+func (e *Engine) readIdle(sum string) (position replication.LSN) {
+	f, _, err := openWhole(e.idleFile())
 	if err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
+		return 0
 	}
-	defer os.Remove(f.Name())
 	defer f.Close()
-	w := zset.NewWriter(f)
-	e.writeState(w)
-	if err := errors.Join(w.Flush(), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
+	var of, text string
+	if _, err := fmt.Fscanf(f, "%s %s\n", &of, &text); err != nil || of != sum {
+		return 0
 	}
-	if err := os.Rename(f.Name(), e.stateFile()); err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
-	}
-	return syncDir(e.config.StateDir)
+	position, _ = replication.ParseLSN(text) // 0 if it is none
+	return position
 }
 
-// syncDir makes a rename durable.
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
+// savable lists the views whose state is to be kept, and says which they are.
+func (e *Engine) savable() (built []*view, names string) {
+	for _, v := range e.order {
+		if v.built() && (v.applied != nil || v.output != nil) {
+			built = append(built, v)
+			names += strconv.FormatUint(uint64(v.View), 10) + " " + v.identity() + "\n"
+		}
 	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
+	return built, names
+}
+
+// flushTables makes the tables, and the position that they show, durable: the writer's
+// commits do not wait for the disk, but one that does flushes them too. It does not
+// wait for standbys: one that takes over begins another history.
+func (e *Engine) flushTables(ctx context.Context) error {
+	sql := "BEGIN; SET LOCAL synchronous_commit = local; " + e.positionSQL(nil) + "; COMMIT"
+	if _, err := e.writer.Exec(ctx, sql).ReadAll(); err != nil {
+		if !e.writer.IsClosed() {
+			_, _ = e.writer.Exec(ctx, "ROLLBACK").ReadAll() // the first error is the one to tell
+		}
 		return fmt.Errorf("view: checkpoint: %w", err)
 	}
 	return nil
 }
 
-func (e *Engine) writeState(w *zset.Writer) {
+// save writes the state to a new file, which takes the place of the old one whole, and
+// returns its sum.
+func (e *Engine) save(built []*view) (string, error) {
+	return replaceFile(e.stateFile(), func(f io.Writer) error {
+		w := zset.NewWriter(f)
+		e.writeState(w, built)
+		return w.Flush()
+	})
+}
+
+func (e *Engine) writeState(w *zset.Writer, built []*view) {
 	w.Bytes([]byte(checkpointFormat))
 	w.Bytes([]byte(e.system.ID))
 	w.Uvarint(uint64(e.system.Timeline))
@@ -103,17 +151,10 @@ func (e *Engine) writeState(w *zset.Writer) {
 	for _, s := range e.stores {
 		s.save(w)
 	}
-	var built []*view
-	for _, v := range e.order {
-		if v.built() && (v.applied != nil || v.output != nil) {
-			built = append(built, v)
-		}
-	}
 	w.Uvarint(uint64(len(built)))
 	for _, v := range built {
 		v.save(w)
 	}
-	w.Bytes([]byte(checkpointFormat)) // the end: the file is whole
 }
 
 func (s *store) save(w *zset.Writer) {
@@ -182,21 +223,29 @@ type savedView struct {
 
 // restore takes over the last checkpoint, if there is one and it is of this server's
 // history. Views that it does not hold, or that have changed since, are built anew.
-func (e *Engine) restore(ctx context.Context, system replication.System) error {
+func (e *Engine) restore(ctx context.Context, system replication.System, slot replication.Slot) error {
 	if e.config.StateDir == "" {
 		return nil
 	}
-	f, err := os.Open(e.stateFile())
+	f, sum, err := openWhole(e.stateFile())
 	if errors.Is(err, os.ErrNotExist) {
+		e.config.Log.Info("views: there is no checkpoint, views are built anew")
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("view: checkpoint: %w", err)
-	}
-	defer f.Close()
-	views, err := e.readState(zset.NewReader(f), system)
+	var views map[uint32]savedView
 	if err == nil {
-		err = e.checkHistory(ctx)
+		defer f.Close()
+		views, err = e.readState(zset.NewReader(f))
+	}
+	if err == nil {
+		// Between the two positions the log has nothing for the state: it may go on
+		// wherever the slot does.
+		e.durable = e.position
+		e.position = max(e.position, min(slot.ConfirmedFlush, e.readIdle(sum)))
+		if err = e.checkHistory(ctx, system, slot); err != nil && !errors.Is(err, errHistory) {
+			e.reset()
+			return errors.Join(err, e.reconcile(ctx))
+		}
 	}
 	if err != nil {
 		e.config.Log.Warn("views: the checkpoint is of no use, views are built anew", "err", err)
@@ -204,20 +253,18 @@ func (e *Engine) restore(ctx context.Context, system replication.System) error {
 		return e.reconcile(ctx)
 	}
 	e.revive(ctx, views)
-	e.saved, e.savedAt = e.position, time.Now()
+	_, names := e.savable()
+	e.checkpoints = checkpoints{position: e.position, at: time.Now(), views: names, sum: sum}
 	return nil
 }
 
-var errState = errors.New("view: checkpoint")
-
-func (e *Engine) readState(r *zset.Reader, system replication.System) (map[uint32]savedView, error) {
+func (e *Engine) readState(r *zset.Reader) (map[uint32]savedView, error) {
 	if string(r.Bytes()) != checkpointFormat {
 		return nil, fmt.Errorf("%w: of another version", errState)
 	}
-	was := replication.System{ID: string(r.Bytes()), Timeline: int32(r.Uvarint()), Database: string(r.Bytes())}
-	if err := errors.Join(r.Err(), was.Check(system)); err != nil {
-		return nil, err
-	}
+	system := replication.System{ID: string(r.Bytes())} // one value per statement: they share a buffer
+	system.Timeline = int32(r.Uvarint())
+	system.Database = string(r.Bytes())
 	position := replication.LSN(r.Uint64())
 	for n := r.Uvarint(); n > 0 && r.Err() == nil; n-- {
 		s, err := loadStore(r)
@@ -228,31 +275,19 @@ func (e *Engine) readState(r *zset.Reader, system replication.System) (map[uint3
 	}
 	views := map[uint32]savedView{}
 	for n := r.Uvarint(); n > 0 && r.Err() == nil; n-- {
-		oid, v := uint32(r.Uvarint()), savedView{identity: string(r.Bytes()), output: zset.NewSet()}
+		oid := uint32(r.Uvarint())
+		v := savedView{identity: string(r.Bytes()), output: zset.NewSet()}
 		if err := v.output.Load(r); err != nil {
 			return nil, err
 		}
-		v.circuit = r.Bytes()
+		v.circuit = bytes.Clone(r.Bytes()) // what a reader gives is valid until its next call
 		views[oid] = v
 	}
-	if end := string(r.Bytes()); r.Err() != nil || end != checkpointFormat {
-		return nil, fmt.Errorf("%w: cut off: %w", errState, r.Err())
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	e.position, e.system = position, &system
 	return views, nil
-}
-
-// checkHistory refuses a state that is ahead of the tables: a backup was restored, or
-// the server lost what it had not flushed.
-func (e *Engine) checkHistory(ctx context.Context) error {
-	var shown replication.LSN
-	if err := e.config.Pool.QueryRow(ctx, "SELECT coalesce(max(lsn), '0/0')::text FROM ml_private.position").Scan(&shown); err != nil {
-		return fmt.Errorf("view: read the position: %w", err)
-	}
-	if e.position > shown {
-		return fmt.Errorf("%w: it is of position %s, and the tables show %s", errState, e.position, shown)
-	}
-	return nil
 }
 
 // revive compiles the views and gives them their saved state.
@@ -283,7 +318,7 @@ func (e *Engine) revive(ctx context.Context, saved map[uint32]savedView) {
 
 func (e *Engine) reviveOne(v *view, p *prepared, s savedView) {
 	for _, t := range p.tables {
-		if kept := e.stores[t.relation]; kept == nil || !kept.covers(t.numbers) {
+		if kept := e.stores[t.relation]; kept == nil || !kept.covers(t) {
 			return
 		}
 	}

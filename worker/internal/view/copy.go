@@ -23,6 +23,7 @@ type copyJob struct {
 	units     []*copyUnit
 	retaining bool
 	retained  []*replication.Transaction
+	until     replication.LSN // what the copies show was committed before
 }
 
 // copyUnit is one table to copy.
@@ -32,6 +33,7 @@ type copyUnit struct {
 	owner    definition
 	store    *store
 	snapshot snapshot
+	err      error // why it could not be copied
 }
 
 func newCopyJob() *copyJob { return &copyJob{} }
@@ -39,14 +41,16 @@ func newCopyJob() *copyJob { return &copyJob{} }
 // need adds a table, unless a store keeps all that is needed of it.
 func (j *copyJob) need(kept *store, s base) {
 	i := slices.IndexFunc(j.units, func(u *copyUnit) bool { return u.relation == s.relation })
-	if i < 0 && kept != nil && kept.covers(s.numbers) && slices.Equal(kept.keyNumbers(), s.key) {
+	if i < 0 && kept != nil && kept.covers(s) {
 		return
 	}
 	if i < 0 {
 		u := &copyUnit{base: s, columns: slices.Clone(s.key), owner: j.views[len(j.views)-1].definition}
 		if kept != nil {
 			for _, c := range kept.columns {
-				u.columns = append(u.columns, c.Number)
+				if slices.ContainsFunc(s.attached, func(a keptColumn) bool { return a.Number == c.Number }) {
+					u.columns = append(u.columns, c.Number)
+				}
 			}
 		}
 		j.units = append(j.units, u)
@@ -105,19 +109,40 @@ func (e *Engine) copyAll(ctx context.Context, j *copyJob) error {
 	for len(j.units) > 0 {
 		owner, done := j.units[0].owner, true
 		for _, u := range j.units {
-			if u.store == nil {
+			if u.store == nil && u.err == nil {
 				owner, done = u.owner, false
 				break
 			}
 		}
 		if done {
-			return nil
+			return e.awaitPosition(ctx, j.until)
 		}
-		if err := e.copyAs(ctx, owner, j.units); err != nil {
+		if err := e.copyAs(ctx, owner, j); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// awaitPosition waits until all transactions that ended before a position have been
+// taken from the log. Those that a copy shows already must not come after it.
+func (e *Engine) awaitPosition(ctx context.Context, until replication.LSN) error {
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		reached := false
+		if err := e.do(ctx, func() { reached = e.position >= until }); err != nil || reached {
+			return err
+		}
+		if err := e.barrier(ctx); err != nil {
+			return fmt.Errorf("view: barrier: %w", err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
 }
 
 // awaitRunning waits until every transaction that runs now has ended, and says which
@@ -162,7 +187,7 @@ func (e *Engine) awaitRunning(ctx context.Context, j *copyJob) error {
 }
 
 // copyAs copies the units of one owner in one snapshot.
-func (e *Engine) copyAs(ctx context.Context, owner definition, units []*copyUnit) error {
+func (e *Engine) copyAs(ctx context.Context, owner definition, j *copyJob) error {
 	conn, err := e.connectAs(ctx, owner.OwnerName, owner.Settings)
 	if err != nil {
 		return err
@@ -173,23 +198,50 @@ func (e *Engine) copyAs(ctx context.Context, owner definition, units []*copyUnit
 		return fmt.Errorf("view: copy: %w", err)
 	}
 	var text string
-	if err := tx.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text); err != nil {
+	var until replication.LSN
+	if err := tx.QueryRow(ctx, "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text").Scan(&text, &until); err != nil {
 		return fmt.Errorf("view: copy: %w", err)
 	}
+	j.until = max(j.until, until)
 	s, err := parseSnapshot(text)
 	if err != nil {
 		return err
 	}
-	for _, u := range units {
-		if u.store != nil || u.owner.OwnerName != owner.OwnerName {
+	for _, u := range j.units {
+		if u.store != nil || u.err != nil || u.owner.OwnerName != owner.OwnerName {
 			continue
 		}
 		u.snapshot = s
-		if err := u.copy(ctx, conn); err != nil {
+		err := u.copy(ctx, conn)
+		if err == nil {
+			err = u.checkColumns(ctx, e.config.Pool)
+		}
+		if err != nil && isConnection(err) {
 			return fmt.Errorf("view: copy %s: %w", u.root, err)
+		}
+		if err != nil {
+			u.store, u.err = nil, err
+			return nil // this transaction has failed: what is left is copied in another
 		}
 	}
 	return tx.Commit(ctx)
+}
+
+// checkColumns checks that the copied columns are those that were meant. The copy's
+// transaction still holds its lock, so nobody is changing them.
+func (u *copyUnit) checkColumns(ctx context.Context, q querier) error {
+	stamps, since, err := stampsOf(ctx, q, u.relation)
+	if err != nil {
+		return err
+	}
+	same := since == u.since
+	for _, c := range u.store.columns {
+		same = same && stamps[c.Number] == c.Stamp
+	}
+	if !same {
+		return errShape
+	}
+	return nil
 }
 
 // copy fills the unit's store. A partition is read through its root, on which the
@@ -210,6 +262,7 @@ func (u *copyUnit) copy(ctx context.Context, conn *pgx.Conn) error {
 		key = append(key, slices.Index(u.columns, n))
 	}
 	s := newStore(u.relation, kept, u.attached, key)
+	s.since = u.since
 	where := ""
 	if u.part {
 		where = " WHERE tableoid = " + strconv.FormatUint(uint64(u.relation), 10)
@@ -225,29 +278,50 @@ func (u *copyUnit) copy(ctx context.Context, conn *pgx.Conn) error {
 
 // install brings the copies to the engine's position: what of their transactions the
 // copy's snapshot did not see is applied to it.
-func (e *Engine) install(j *copyJob) error {
+func (e *Engine) install(j *copyJob) {
 	for _, u := range j.units {
-		var ignored zset.Batch
-		for _, t := range j.retained {
-			if u.snapshot.sees(t.XID) {
+		if u.err == nil {
+			u.err = u.catchUp(j.retained)
+		}
+		if u.err == nil {
+			e.stores[u.relation] = u.store
+		}
+	}
+}
+
+func (u *copyUnit) catchUp(retained []*replication.Transaction) error {
+	var ignored zset.Batch
+	for _, t := range retained {
+		if u.snapshot.sees(t.XID) {
+			continue
+		}
+		for change, err := range t.Changes() {
+			if err != nil {
+				return err
+			}
+			if change.Relation.OID != u.relation {
 				continue
 			}
-			for change, err := range t.Changes() {
-				if err != nil {
-					return err
-				}
-				if change.Relation.OID != u.relation {
-					continue
-				}
-				ignored.Reset()
-				if err := u.store.change(&change, &ignored); err != nil {
-					return err
-				}
+			if !u.store.described(change.Relation) {
+				return errShape
+			}
+			ignored.Reset()
+			if err := u.store.change(&change, &ignored); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// failed is why some table of a view could not be copied.
+func (j *copyJob) failed(p *prepared) error {
 	for _, u := range j.units {
-		e.stores[u.relation] = u.store
+		for _, t := range p.tables {
+			if u.err != nil && u.relation == t.relation {
+				return fmt.Errorf("table %s could not be copied: %w", strings.TrimPrefix(u.root, "ONLY "), u.err)
+			}
+		}
 	}
 	return nil
 }

@@ -40,8 +40,9 @@ type Engine struct {
 
 	acknowledged replication.LSN
 	written      replication.LSN // end of the log when the last apply had committed
-	saved        replication.LSN // position of the last checkpoint
-	savedAt      time.Time
+	durable      replication.LSN // that the tables show even after a crash of the server
+	checkpoints  checkpoints
+	surrender    bool // the slot is to be given up
 	ticks        rate
 	watched      time.Time
 	shown        shown
@@ -51,6 +52,7 @@ type Engine struct {
 
 // New returns an engine that follows nothing yet.
 func New(c Config) *Engine {
+	c.Database = patient(c.Database)
 	e := &Engine{config: c, commands: make(chan func()), sessions: sessions{idle: map[string]idleSession{}}}
 	e.shown.changed = make(chan struct{})
 	e.reset()
@@ -61,7 +63,7 @@ func New(c Config) *Engine {
 func (e *Engine) reset() {
 	e.stores, e.position, e.system, e.torn = map[uint32]*store{}, 0, nil, false
 	e.views, e.order = map[uint32]*view{}, nil
-	e.saved = 0
+	e.acknowledged, e.written, e.durable, e.checkpoints = 0, 0, 0, checkpoints{}
 	e.dropWaiting()
 }
 
@@ -74,7 +76,10 @@ func (e *Engine) dropWaiting() {
 		e.copying.abandon()
 		e.copying = nil
 	}
-	e.cut = nil
+	if c := e.cut; c != nil {
+		e.cut = nil
+		c.reached(false) // it begins again
+	}
 }
 
 // Run follows the log until ctx ends. What fails is tried again, with the state that
@@ -90,6 +95,8 @@ func (e *Engine) Run(ctx context.Context) {
 		if time.Since(began) > 10*time.Second {
 			pause = 100 * time.Millisecond
 		}
+		e.surrender = e.surrender || errors.Is(err, errRetained)
+		e.config.Pool.Reset() // its connections may be as dead as ours
 		e.say("the worker tries again: %v", err)
 		e.config.Log.Warn("views: starting again", "err", err, "position", e.position.String())
 		e.idle(ctx, pause)
@@ -157,16 +164,18 @@ var errNothing = errors.New("no view is left")
 // era follows the log over one set of connections.
 func (e *Engine) era(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var wait sync.WaitGroup
-	defer wait.Wait()
 	defer cancel()
+	var wait sync.WaitGroup
 	leader, err := e.lead(ctx)
 	if err != nil {
 		return err
 	}
 	notified := make(chan struct{}, 1)
 	lost := make(chan error, 2)
-	wait.Go(func() { lost <- listen(ctx, leader, notified) })
+	wait.Go(func() {
+		lost <- e.listen(ctx, leader, notified)
+		e.endLater(ctx, cancel)
+	})
 	defer func() { cancel(); wait.Wait(); closeConn(leader) }()
 	if err := e.awaitViews(ctx, notified, lost); err != nil {
 		return err
@@ -187,7 +196,7 @@ func (e *Engine) era(ctx context.Context) error {
 func (e *Engine) closeEra(wait *sync.WaitGroup, cancel context.CancelFunc) {
 	cancel()
 	wait.Wait()
-	if !e.torn {
+	if !e.torn && !e.writer.IsClosed() {
 		ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		if err := e.checkpoint(ctx, true); err != nil {
 			e.config.Log.Warn("views: no checkpoint at the end", "err", err)
@@ -215,8 +224,10 @@ func (e *Engine) lead(ctx context.Context) (*pgx.Conn, error) {
 	}
 	for {
 		var leads bool
-		err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('millrace views', 0) # d.oid::int8), 'millrace_' || d.oid
+		asking, stop := context.WithTimeout(ctx, patience)
+		err := conn.QueryRow(asking, `SELECT pg_try_advisory_lock(hashtextextended('millrace views', 0) # d.oid::int8), 'millrace_' || d.oid
 			FROM pg_database AS d WHERE d.datname = current_database()`).Scan(&leads, &e.slot)
+		stop()
 		if err != nil {
 			closeConn(conn)
 			return nil, fmt.Errorf("view: lead: %w", err)
@@ -232,19 +243,6 @@ func (e *Engine) lead(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("view: listen: %w", err)
 	}
 	return conn, nil
-}
-
-// listen turns notifications into signals until the connection or ctx ends.
-func listen(ctx context.Context, conn *pgx.Conn, notified chan<- struct{}) error {
-	for {
-		if _, err := conn.WaitForNotification(ctx); err != nil {
-			return fmt.Errorf("view: the leader's connection: %w", err)
-		}
-		select {
-		case notified <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // receive hands the stream's events on until it fails or ctx ends.
@@ -290,12 +288,4 @@ func (e *Engine) awaitViews(ctx context.Context, notified <-chan struct{}, lost 
 			}
 		}
 	}
-}
-
-func (e *Engine) dropSlot(ctx context.Context) error {
-	_, err := e.config.Pool.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active", e.slot)
-	if err != nil {
-		return fmt.Errorf("view: drop the slot: %w", err)
-	}
-	return nil
 }

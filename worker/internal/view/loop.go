@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -53,6 +52,7 @@ func (e *Engine) take(event replication.Event) {
 			return
 		}
 		e.waiting = append(e.waiting, event)
+		e.checkpoints.due = e.checkpoints.due || event.Len() > 0
 	case *replication.Message:
 		e.dirty = true
 	case replication.Keepalive:
@@ -123,26 +123,27 @@ func (e *Engine) keep(ctx context.Context) error {
 // acknowledge lets the server remove the log up to what is durable: the tables, and
 // the state if it is kept.
 func (e *Engine) acknowledge(ctx context.Context) error {
-	target := e.saved
-	if e.config.StateDir == "" {
-		target = e.position
+	target := e.position
+	if e.config.StateDir != "" {
+		target = e.checkpoints.position
 	}
-	if target <= e.acknowledged || target > e.stream.ServerEnd() && target > e.position {
+	if target <= e.acknowledged {
 		return nil
 	}
-	var flushed replication.LSN
-	if err := e.config.Pool.QueryRow(ctx, "SELECT pg_current_wal_flush_lsn()::text").Scan(&flushed); err != nil {
+	var flushed, shown replication.LSN
+	err := e.config.Pool.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text, coalesce((SELECT lsn FROM ml_private.position), '0/0')::text`).Scan(&flushed, &shown)
+	if err != nil {
 		return fmt.Errorf("view: position of the log: %w", err)
 	}
 	if flushed < e.written {
 		return nil
 	}
-	if err := e.stream.Acknowledge(min(e.position, e.stream.ServerEnd()), min(target, e.stream.ServerEnd())); err != nil {
-		if errors.Is(err, replication.ErrAcknowledge) {
-			return nil // a position of an earlier era: the stream has not come that far
-		}
+	e.durable = max(e.durable, shown)
+	// What is of an earlier era the stream may not have come to again.
+	end := e.stream.ServerEnd()
+	if err := e.stream.Acknowledge(min(e.position, end), min(target, end)); err != nil {
 		return err
 	}
-	e.acknowledged = target
+	e.acknowledged = min(target, end)
 	return nil
 }

@@ -37,32 +37,9 @@ func (e *Engine) openStream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	system, err := replication.Identify(ctx, conn)
-	if err != nil {
+	if err := e.match(ctx, conn); err != nil {
 		_ = conn.Close(ctx)
 		return err
-	}
-	slot, err := e.ensureSlot(ctx, conn)
-	if err != nil {
-		_ = conn.Close(ctx)
-		return err
-	}
-	if e.system == nil && !slot.New {
-		if err := e.restore(ctx, system); err != nil {
-			_ = conn.Close(ctx)
-			return err
-		}
-	}
-	if e.system != nil && (e.system.Check(system) != nil || slot.New || slot.ConfirmedFlush > e.position) {
-		e.config.Log.Warn("views: the state is not of this log: views are built anew", "position", e.position.String(), "slot", slot.ConfirmedFlush.String())
-		e.reset()
-		if err := e.reconcile(ctx); err != nil {
-			_ = conn.Close(ctx)
-			return err
-		}
-	}
-	if e.system == nil {
-		e.position, e.system = slot.ConfirmedFlush, &system
 	}
 	e.stream, err = replication.Start(ctx, conn, replication.Config{
 		Slot: e.slot, Publications: []string{Publication}, Start: e.position, System: e.system, Prefixes: []string{"millrace"},
@@ -75,8 +52,74 @@ func (e *Engine) openStream(ctx context.Context) error {
 	return err
 }
 
-// ensureSlot makes the slot, or a new one in the place of one that was lost.
+// match brings together slot and state: that in memory or that of the last checkpoint
+// if they are of the slot's log, else none.
+func (e *Engine) match(ctx context.Context, conn *pgconn.PgConn) error {
+	system, err := replication.Identify(ctx, conn)
+	if err != nil {
+		return err
+	}
+	slot, err := e.ensureSlot(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if e.system == nil {
+		if err := e.restore(ctx, system, slot); err != nil {
+			return err
+		}
+	} else if err := e.checkHistory(ctx, system, slot); err != nil {
+		if !errors.Is(err, errHistory) {
+			return err
+		}
+		e.config.Log.Warn("views: the state is not of this log: views are built anew", "err", err)
+		e.reset()
+		if err := e.reconcile(ctx); err != nil {
+			return err
+		}
+	}
+	if e.system == nil {
+		e.position, e.system = slot.ConfirmedFlush, &system
+	}
+	return nil
+}
+
+// errHistory is a state that the log does not continue.
+var errHistory = errors.New("another history")
+
+// checkHistory compares the state with what the server has: a backup may have been
+// put in its place, it may have lost what it had not flushed, and the slot may be
+// another one.
+func (e *Engine) checkHistory(ctx context.Context, system replication.System, slot replication.Slot) error {
+	if err := e.system.Check(system); err != nil {
+		return fmt.Errorf("%w: %w", errHistory, err)
+	}
+	var shown replication.LSN
+	if err := e.config.Pool.QueryRow(ctx, "SELECT coalesce(max(lsn), '0/0')::text FROM ml_private.position").Scan(&shown); err != nil {
+		return fmt.Errorf("view: read the position: %w", err)
+	}
+	switch {
+	case slot.New:
+		return fmt.Errorf("%w: the slot is a new one", errHistory)
+	case slot.ConfirmedFlush > e.position:
+		return fmt.Errorf("%w: the state is of position %s, and the slot goes on at %s", errHistory, e.position, slot.ConfirmedFlush)
+	case e.position > system.End:
+		return fmt.Errorf("%w: the state is of position %s, and the log ends at %s", errHistory, e.position, system.End)
+	case e.durable > shown:
+		return fmt.Errorf("%w: the tables showed position %s, and now %s", errHistory, e.durable, shown)
+	}
+	return nil
+}
+
+// ensureSlot makes the slot, or a new one in the place of one that was lost or that is
+// to be given up.
 func (e *Engine) ensureSlot(ctx context.Context, conn *pgconn.PgConn) (replication.Slot, error) {
+	if e.surrender {
+		e.config.Log.Warn("views: the slot is given up: views are built anew")
+		if err := e.dropSlot(ctx); err != nil {
+			return replication.Slot{}, err
+		}
+		e.surrender = false
+	}
 	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	e.say("making the replication slot, which waits for transactions that are running")
@@ -86,7 +129,31 @@ func (e *Engine) ensureSlot(ctx context.Context, conn *pgconn.PgConn) (replicati
 		e.reset()
 		return slot, errors.Join(err, e.dropSlot(ctx))
 	}
+	if err == nil && slot.ActivePID != 0 {
+		err = e.freeSlot(ctx)
+	}
 	return slot, err
+}
+
+// freeSlot ends the session that streams from the slot: nobody but a leader does, so it
+// is one whose other end is gone.
+func (e *Engine) freeSlot(ctx context.Context) error {
+	_, err := e.config.Pool.Exec(ctx, "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE slot_name = $1 AND active", e.slot)
+	if err != nil {
+		return fmt.Errorf("view: free the slot: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) dropSlot(ctx context.Context) error {
+	if err := e.freeSlot(ctx); err != nil {
+		return err
+	}
+	_, err := e.config.Pool.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1", e.slot)
+	if err != nil {
+		return fmt.Errorf("view: drop the slot: %w", err)
+	}
+	return nil
 }
 
 // openWriter opens the connection that result rows are written on. Losing its last
@@ -104,6 +171,32 @@ func (e *Engine) openWriter(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("view: connect: %w", err)
 	}
+	if err := fence(ctx, conn); err != nil {
+		closeConn(conn)
+		return err
+	}
 	e.writer = conn.PgConn()
+	return nil
+}
+
+// fence makes the connection the only one that writes: an earlier writer, of this
+// worker or of another that has led, may still have a transaction under way, whose
+// rows would come beside ours.
+func fence(ctx context.Context, conn *pgx.Conn) error {
+	const key = "hashtextextended('millrace view writer', 0)"
+	_, err := conn.Exec(ctx, `
+		SELECT pg_terminate_backend(l.pid, 10000) FROM pg_locks AS l
+		WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.pid <> pg_backend_pid() AND l.classid::int8 << 32 | l.objid::int8 = `+key+`
+			AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())`)
+	if err != nil {
+		return fmt.Errorf("view: end an earlier writer: %w", err)
+	}
+	var alone bool
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock("+key+")").Scan(&alone); err != nil {
+		return fmt.Errorf("view: lock out other writers: %w", err)
+	}
+	if !alone {
+		return errors.New("view: an earlier writer does not end")
+	}
 	return nil
 }

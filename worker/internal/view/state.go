@@ -34,6 +34,7 @@ type view struct {
 	plan    *plan.View // nil until it is compiled
 	feeds   []*feed
 	types   []*row.Type // of the result's columns
+	numbers []typeNumbers
 	node    uint32      // file of the table that applied was read from
 	applied *zset.Index // what the table holds: row → places
 	pending *zset.Set   // what is to be written: the circuit's output less what the table holds

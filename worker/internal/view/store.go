@@ -23,6 +23,7 @@ type keptColumn struct {
 	Number int16
 	Name   string
 	Type   *row.Type
+	Stamp  string // changes when the column is another than it was; see ml_private.column_stamp
 }
 
 // store holds the rows of one physical table at one position of the log: the columns
@@ -31,7 +32,8 @@ type keptColumn struct {
 type store struct {
 	relation uint32
 	columns  []keptColumn
-	attached []keptColumn // all columns of the table, for a binding by place
+	attached []keptColumn // all columns of the table in the log
+	since    string       // tells spans of following the table apart; see ml_private.followed_since
 	key      []int        // places in columns; nil if the log gives whole old rows
 	keyed    *zset.Index  // key → row
 	plain    *zset.Set    // rows, if key is nil
@@ -49,9 +51,19 @@ func newStore(relation uint32, columns, attached []keptColumn, key []int) *store
 
 func (s *store) clear() { s.keyed, s.plain = zset.NewIndex(), zset.NewSet() }
 
-// covers reports whether the store keeps all of the columns.
-func (s *store) covers(numbers []int16) bool {
-	return !slices.ContainsFunc(numbers, func(n int16) bool { return s.place(n) < 0 })
+// covers reports whether the store keeps all that is needed of the table, as it is
+// now: neither the columns nor how the log is followed have changed since it began.
+func (s *store) covers(t base) bool {
+	if s.since != t.since || !slices.Equal(s.keyNumbers(), t.key) {
+		return false
+	}
+	for _, n := range slices.Concat(t.numbers, t.key) {
+		i := slices.IndexFunc(t.attached, func(c keptColumn) bool { return c.Number == n })
+		if p := s.place(n); p < 0 || i < 0 || s.columns[p].Stamp != t.attached[i].Stamp {
+			return false
+		}
+	}
+	return true
 }
 
 // place is where a column is kept, or -1.
@@ -59,47 +71,44 @@ func (s *store) place(number int16) int {
 	return slices.IndexFunc(s.columns, func(c keptColumn) bool { return c.Number == number })
 }
 
-// bind finds the kept columns in a table as the log describes it: by name, and after
-// a rename by place.
+// bind finds the kept columns, by name, in a table as the log describes it. That the
+// names still mean the same columns is the caller's to see: [store.described].
 func (s *store) bind(r *replication.Relation) error {
 	if s.bound == r {
 		return nil
 	}
-	names := func(name string) int {
-		return slices.IndexFunc(r.Columns, func(c replication.Column) bool { return c.Name == name })
+	if (s.key != nil) == (r.ReplicaIdentity == 'f') {
+		return fmt.Errorf("view: table %s.%s: replica identity: %w", r.Namespace, r.Name, errShape)
 	}
 	from := make([]int, len(s.columns))
 	for i, c := range s.columns {
-		from[i] = names(c.Name)
-		if from[i] < 0 {
-			from[i] = s.byPlace(r, c)
-		}
+		from[i] = slices.IndexFunc(r.Columns, func(o replication.Column) bool { return o.Name == c.Name })
 		if from[i] < 0 || r.Columns[from[i]].TypeOID != c.Type.OID {
 			return fmt.Errorf("view: table %s.%s: column %s: %w", r.Namespace, r.Name, c.Name, errShape)
 		}
 	}
-	for i := range s.columns {
-		s.columns[i].Name = r.Columns[from[i]].Name
+	keys := 0
+	for _, c := range r.Columns {
+		if c.Key {
+			keys++
+		}
+	}
+	for _, k := range s.key {
+		if keys != len(s.key) || !r.Columns[from[k]].Key {
+			return fmt.Errorf("view: table %s.%s: replica identity: %w", r.Namespace, r.Name, errShape)
+		}
 	}
 	s.bound, s.from = r, from
 	return nil
 }
 
-// byPlace finds a column that has another name in the log: where as many columns of
-// the same types stand in the same order, it is the one at the same place.
-func (s *store) byPlace(r *replication.Relation, c keptColumn) int {
-	if s.bound != nil && len(s.bound.Columns) == len(r.Columns) {
-		return s.from[s.place(c.Number)]
-	}
-	if len(s.attached) != len(r.Columns) {
-		return -1
-	}
-	for i, a := range s.attached {
-		if a.Type.OID != r.Columns[i].TypeOID {
-			return -1
-		}
-	}
-	return slices.IndexFunc(s.attached, func(a keptColumn) bool { return a.Number == c.Number })
+// described reports whether the log describes the table with the columns that it had
+// when it was copied. Otherwise some may have been dropped, added and renamed so that
+// a name is that of another column.
+func (s *store) described(r *replication.Relation) bool {
+	return slices.EqualFunc(r.Columns, s.attached, func(c replication.Column, a keptColumn) bool {
+		return c.Name == a.Name && c.TypeOID == a.Type.OID
+	})
 }
 
 // change applies one change of the log and appends the rows that go and come to out.

@@ -127,6 +127,18 @@ func (e *Engine) checkColumns(ctx context.Context, conn *pgx.Conn, v *view) erro
 			return fmt.Errorf("column %s of the query is not in table %s, or has another type: ml.alter_view makes the table anew", c.Name, v.Name)
 		}
 	}
+	v.numbers = make([]typeNumbers, len(v.types))
+	for i, t := range v.types {
+		err := conn.QueryRow(ctx, `
+			WITH RECURSIVE base(oid, below) AS (
+				SELECT oid, typbasetype FROM pg_type WHERE oid = $1
+				UNION ALL SELECT t.oid, t.typbasetype FROM base AS b JOIN pg_type AS t ON t.oid = b.below)
+			SELECT t.oid, t.typarray FROM base AS b JOIN pg_type AS t ON t.oid = b.oid WHERE b.below = 0`, t.OID).
+			Scan(&v.numbers[i].base, &v.numbers[i].array)
+		if err != nil {
+			return fmt.Errorf("view: type %s: %w", t.Name, err)
+		}
+	}
 	return nil
 }
 

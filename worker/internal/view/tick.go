@@ -36,10 +36,10 @@ func (e *Engine) tick(ctx context.Context, batch []*replication.Transaction) err
 			delete(d, relation)
 		}
 	}
-	if len(d) > 0 {
-		e.step(ctx, d)
-	}
 	e.torn = false
+	if len(d) > 0 {
+		e.step(ctx, d) // the state is torn again if ctx ends in the middle of a circuit's step
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

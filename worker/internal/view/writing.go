@@ -92,35 +92,41 @@ func (w *writing) pair(coming *zset.Index) {
 // split cuts what is too long for one statement: deletions first, so that a unique
 // index of the user's is not in the way of what comes.
 func (w *writing) split() []*writing {
-	if len(w.gone)+len(w.moved)+len(w.added) <= maxWriting {
+	most := maxWriting
+	for i, t := range w.view.types {
+		if t.Kind == row.Array || w.view.numbers[i].array == 0 {
+			most = 1000 // each value is a parameter
+		}
+	}
+	if len(w.gone)+len(w.moved)+len(w.added) <= most {
 		return []*writing{w}
 	}
 	var list []*writing
 	for gone := w.gone; len(gone) > 0; {
-		n := min(len(gone), maxWriting)
+		n := min(len(gone), most)
 		list = append(list, &writing{view: w.view, gone: gone[:n]})
 		gone = gone[n:]
 	}
-	for i := 0; i < len(w.moved); i += maxWriting {
-		end := min(i+maxWriting, len(w.moved))
+	for i := 0; i < len(w.moved); i += most {
+		end := min(i+most, len(w.moved))
 		list = append(list, &writing{view: w.view, moved: w.moved[i:end], changed: w.changed[i:end]})
 	}
-	for i := 0; i < len(w.added); i += maxWriting {
-		list = append(list, &writing{view: w.view, added: w.added[i:min(i+maxWriting, len(w.added))]})
+	for i := 0; i < len(w.added); i += most {
+		list = append(list, &writing{view: w.view, added: w.added[i:min(i+most, len(w.added))]})
 	}
 	return list
 }
 
 // statement is the call that writes: values go in binary, become text in our own
 // session, by functions of PostgreSQL, and are read by the owner's function.
-func (w *writing) statement() (string, [][]byte, error) {
+func (w *writing) statement() (string, *parameters, error) {
 	var names, types []string
 	for _, c := range w.view.plan.Columns {
 		names = append(names, quote(c.Name))
 		types = append(types, quote(c.Type.Name))
 	}
 	p := &parameters{}
-	gone, moved := p.add(tidArray(w.gone)), p.add(tidArray(w.moved))
+	gone, moved := p.add(tidArray(w.gone), 0), p.add(tidArray(w.moved), 0)
 	changed, err := w.columns(p, w.changed)
 	if err != nil {
 		return "", nil, err
@@ -131,7 +137,7 @@ func (w *writing) statement() (string, [][]byte, error) {
 	}
 	sql := fmt.Sprintf("SELECT %s(%d, %d, ARRAY[%s]::text[], ARRAY[%s]::text[], %s::tid[], %s::tid[], %s, %s)",
 		catalog.ApplyFunction(w.view.Owner), w.view.View, w.view.node, strings.Join(names, ", "), strings.Join(types, ", "), gone, moved, changed, added)
-	return sql, p.values, nil
+	return sql, p, nil
 }
 
 // columns renders rows as a two-dimensional array of text, one line per column.
@@ -149,7 +155,7 @@ func (w *writing) columns(p *parameters, rows []row.Row) (string, error) {
 	}
 	var list []string
 	for i, t := range w.view.types {
-		text, err := p.texts(t, columns[i])
+		text, err := p.texts(t, w.view.numbers[i], columns[i])
 		if err != nil {
 			return "", err
 		}
@@ -178,19 +184,28 @@ func (w *writing) settle() {
 	v.pause = 0
 }
 
-// parameters collects the values of a statement's parameters.
-type parameters struct{ values [][]byte }
+// parameters collects the values of a statement's parameters and, where the statement
+// does not say, their types. A type is given by number, since the worker's own role
+// need not have the right to use the schema that it is in.
+type parameters struct {
+	values [][]byte
+	types  []uint32
+}
 
-func (p *parameters) add(value []byte) string {
+func (p *parameters) add(value []byte, oid uint32) string {
 	p.values = append(p.values, value)
+	p.types = append(p.types, oid)
 	return fmt.Sprintf("$%d", len(p.values))
 }
 
+// typeNumbers are a column's type, a domain's base type, and the array of that.
+type typeNumbers struct{ base, array uint32 }
+
 // texts is an SQL expression for values as text[]. Arrays of arrays do not exist, so
 // such values are parameters of their own.
-func (p *parameters) texts(t *row.Type, values []row.Value) (string, error) {
-	if t.Kind != row.Array && t.ArrayName != "" {
-		return fmt.Sprintf("%s::%s::text[]", p.add(array(t.OID, values)), t.ArrayName), nil
+func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) (string, error) {
+	if t.Kind != row.Array && n.array != 0 {
+		return p.add(array(t.OID, values), n.array) + "::text[]", nil
 	}
 	if len(values) > 60_000/8 {
 		return "", fmt.Errorf("%d values of type %s in one statement", len(values), t.Name)
@@ -201,7 +216,7 @@ func (p *parameters) texts(t *row.Type, values []row.Value) (string, error) {
 			list[i] = "NULL"
 			continue
 		}
-		list[i] = fmt.Sprintf("%s::%s::text", p.add(v), t.BaseName)
+		list[i] = p.add(v, n.base) + "::text"
 	}
 	return "ARRAY[" + strings.Join(list, ", ") + "]::text[]", nil
 }
