@@ -22,9 +22,6 @@ import (
 // stepRows is how many rows of all its tables a circuit gets in one step.
 const stepRows = 10_000
 
-// tpchSchema is where the tables of TPC-H are.
-const tpchSchema = "tpch"
-
 // circuits measures rows per second of processor time, garbage collection included,
 // through the circuits of the queries of TPC-H: tables grow from nothing, step by
 // step, and then lose all rows again.
@@ -35,15 +32,10 @@ func (b *bench) circuits(ctx context.Context) error {
 	if err := b.stopWorker(); err != nil {
 		return err
 	}
-	tables := *b
-	tables.Schema = tpchSchema
-	if err := b.exec(ctx, "CREATE SCHEMA "+tpchSchema); err != nil {
+	if err := b.exec(ctx, tpch.Tables()...); err != nil {
 		return err
 	}
-	if err := tables.exec(ctx, tpch.Tables()...); err != nil {
-		return err
-	}
-	err := tables.withConn(ctx, b.Owner, func(conn *pgx.Conn) error { return tpch.Load(ctx, conn, b.Scale, 1) })
+	err := b.withConn(ctx, b.Owner, func(conn *pgx.Conn) error { return tpch.Load(ctx, conn, b.Scale, 1) })
 	if err != nil {
 		return err
 	}
@@ -51,10 +43,10 @@ func (b *bench) circuits(ctx context.Context) error {
 	var slow []string
 	rows, seconds := 0, 0.0
 	for _, q := range tpch.Queries() {
-		if err := tables.exec(ctx, "CREATE VIEW "+q.Name+" AS "+q.SQL); err != nil {
+		if err := b.exec(ctx, "CREATE VIEW "+q.Name+" AS "+q.SQL); err != nil {
 			return err
 		}
-		n, took, err := tables.circuit(ctx, q.Name)
+		n, took, err := b.circuit(ctx, q.Name)
 		if err != nil {
 			return fmt.Errorf("views: circuit of %s: %w", q.Name, err)
 		}

@@ -11,8 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// copySlot is a copy of the worker's slot: the same changes, decoded from the same place.
-const copySlot = "millrace_bench"
+// copySlot is the name of a copy of the worker's slot: the same changes, decoded from
+// the same place.
+func (b *bench) copySlot() string { return "bench_" + b.slot }
 
 // drain measures how fast a backlog is caught up with.
 func (b *bench) drain(ctx context.Context) error {
@@ -60,7 +61,7 @@ func (b *bench) drain(ctx context.Context) error {
 // log ends with them. The last change is seen in a view.
 func (b *bench) backlog(ctx context.Context) (end string, changes int, err error) {
 	err = b.withConn(ctx, b.Admin, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "SELECT pg_copy_logical_replication_slot(ml_private.slot_name(), $1)", copySlot)
+		_, err := conn.Exec(ctx, "SELECT pg_copy_logical_replication_slot($1, $2)", b.slot, b.copySlot())
 		return err
 	})
 	if err != nil {
@@ -122,7 +123,7 @@ func (b *bench) follow(ctx context.Context) (took time.Duration, err error) {
 		return 0, err
 	}
 	err = b.withConn(ctx, b.Admin, func(conn *pgx.Conn) error {
-		from, err := poll(ctx, conn, "SELECT active FROM pg_replication_slots WHERE slot_name = ml_private.slot_name()")
+		from, err := poll(ctx, conn, "SELECT active FROM pg_replication_slots WHERE slot_name = $1", b.slot)
 		if err != nil {
 			return err
 		}
@@ -145,7 +146,7 @@ func (b *bench) receive(ctx context.Context, end string) (took time.Duration, er
 		if b.Receiver == "" {
 			began := time.Now()
 			_, err := conn.Exec(ctx, `SELECT count(data) FROM pg_logical_slot_peek_binary_changes($1, $2::text::pg_lsn, NULL,
-				'proto_version', '1', 'publication_names', 'millrace', 'binary', 'true')`, copySlot, end)
+				'proto_version', '1', 'publication_names', 'millrace', 'binary', 'true')`, b.copySlot(), end)
 			took = time.Since(began)
 			return err
 		}
@@ -156,10 +157,10 @@ func (b *bench) receive(ctx context.Context, end string) (took time.Duration, er
 		return 0, fmt.Errorf("views: read the slot: %w", err)
 	}
 	return took, b.withConn(ctx, b.Admin, func(conn *pgx.Conn) error {
-		if _, err := poll(ctx, conn, "SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1", copySlot); err != nil {
+		if _, err := poll(ctx, conn, "SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1", b.copySlot()); err != nil {
 			return err
 		}
-		_, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", copySlot)
+		_, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", b.copySlot())
 		return err
 	})
 }
@@ -167,7 +168,7 @@ func (b *bench) receive(ctx context.Context, end string) (took time.Duration, er
 // runReceiver runs pg_recvlogical up to the end, timed from when it has the slot.
 func (b *bench) runReceiver(ctx context.Context, conn *pgx.Conn, end string) (time.Duration, error) {
 	c := conn.Config()
-	cmd := exec.CommandContext(ctx, b.Receiver, "--dbname", c.Database, "--slot", copySlot, "--start", "--no-loop", "--endpos", end, "--file", "/dev/null",
+	cmd := exec.CommandContext(ctx, b.Receiver, "--dbname", c.Database, "--slot", b.copySlot(), "--start", "--no-loop", "--endpos", end, "--file", "/dev/null",
 		"--option", "proto_version=1", "--option", "publication_names=millrace", "--option", "binary=true", "--option", "messages=true")
 	cmd.Env = append(os.Environ(), "PGHOST="+c.Host, fmt.Sprintf("PGPORT=%d", c.Port), "PGUSER="+c.User, "PGPASSWORD="+c.Password)
 	done := make(chan error, 1)
@@ -183,7 +184,7 @@ func (b *bench) runReceiver(ctx context.Context, conn *pgx.Conn, end string) (ti
 	from := time.Now()
 	for began := false; ; {
 		if !began {
-			if err := conn.QueryRow(ctx, "SELECT active FROM pg_replication_slots WHERE slot_name = $1", copySlot).Scan(&began); err != nil {
+			if err := conn.QueryRow(ctx, "SELECT active FROM pg_replication_slots WHERE slot_name = $1", b.copySlot()).Scan(&began); err != nil {
 				return 0, errors.Join(err, <-done)
 			}
 			from = time.Now()

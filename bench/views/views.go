@@ -89,6 +89,7 @@ type bench struct {
 	Config
 	out  io.Writer
 	stop func() error // of the running worker; nil while none runs
+	slot string       // the worker's
 	next int64        // id of the next row that is inserted
 }
 
@@ -96,7 +97,7 @@ type bench struct {
 func (b *bench) facts(ctx context.Context) error {
 	var version, durable string
 	err := b.withConn(ctx, b.Admin, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT current_setting('server_version'), format('fsync %s, synchronous_commit %s', current_setting('fsync'), current_setting('synchronous_commit'))").Scan(&version, &durable)
+		return conn.QueryRow(ctx, "SELECT current_setting('server_version'), format('fsync %s, synchronous_commit %s', current_setting('fsync'), current_setting('synchronous_commit')), ml_private.slot_name()").Scan(&version, &durable, &b.slot)
 	})
 	if err != nil {
 		return err

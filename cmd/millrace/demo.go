@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,11 @@ import (
 //
 //go:embed demo.sql
 var demoScript string
+
+// demoViewScript makes a view and changes what it reads.
+//
+//go:embed demo_view.sql
+var demoViewScript string
 
 // demoMadlibScript needs schema madlib, and the tables of demoScript.
 //
@@ -102,7 +108,7 @@ func (p *private) demonstrate(ctx context.Context, out io.Writer, keep bool) err
 	return errors.Join(err, <-served)
 }
 
-// runScripts runs both scripts as the owner, an ordinary role.
+// runScripts runs the scripts as the owner, an ordinary role.
 func (p *private) runScripts(ctx context.Context, out io.Writer) (err error) {
 	s, err := session.Open(ctx, p.URL(), out)
 	if err != nil {
@@ -111,7 +117,7 @@ func (p *private) runScripts(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	began := time.Now()
 	fmt.Fprintf(out, "PostgreSQL %d with Millrace, role %s.\n\n", p.server.Major(), owner)
-	steps := append(session.Parse(demoScript), session.Parse(demoMadlibScript)...)
+	steps := slices.Concat(session.Parse(demoScript), session.Parse(demoViewScript), session.Parse(demoMadlibScript))
 	if err := s.Run(ctx, steps); err != nil {
 		return err
 	}

@@ -38,13 +38,14 @@ RETURN (
     FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum = number AND NOT a.attisdropped);
 
 -- latest is a fingerprint of what changes without a trace in the log: partitions of
--- the tables, the publication, the maintained views and their plain views.
+-- the tables, the publication, enumerations, the maintained views and their plain views.
 CREATE FUNCTION ml_private.latest(parents oid[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN md5(concat_ws('|',
     (SELECT string_agg(format('%s %s', i.inhrelid, i.xmin), ',' ORDER BY i.inhrelid) FROM pg_inherits AS i WHERE i.inhparent = ANY (parents)),
     (SELECT format('%s %s', p.oid, p.xmin) FROM pg_publication AS p WHERE p.pubname = 'millrace'),
     (SELECT string_agg(format('%s %s', r.oid, r.xmin), ',' ORDER BY r.oid) FROM pg_publication_rel AS r),
+    (SELECT string_agg(format('%s %s', e.oid, e.xmin), ',' ORDER BY e.oid) FROM pg_enum AS e),
     (SELECT string_agg(concat_ws(' ', v.view, v.xmin, c.xmin, d.xmin, w.xmin), ',' ORDER BY v.view) FROM ml_private.view AS v
      LEFT JOIN pg_class AS c ON c.oid = v.view LEFT JOIN pg_class AS d ON d.oid = v.definition
      LEFT JOIN pg_rewrite AS w ON w.ev_class = v.definition AND w.rulename = '_RETURN')));

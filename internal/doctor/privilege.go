@@ -15,7 +15,7 @@ func (p *patient) checkPrivileges(ctx context.Context) ([]Finding, error) {
 	}
 	var creates, createsRoles, usesWrapper, present bool
 	err := p.conn.QueryRow(ctx, `
-		SELECT has_database_privilege(current_database(), 'CREATE'), r.rolcreaterole,
+		SELECT has_database_privilege(current_database(), 'CREATE WITH GRANT OPTION'), r.rolcreaterole,
 			coalesce((SELECT has_foreign_data_wrapper_privilege(oid, 'USAGE') FROM pg_foreign_data_wrapper WHERE fdwname = 'postgres_fdw'), true),
 			to_regnamespace('ml_private') IS NOT NULL
 		FROM pg_roles AS r WHERE r.rolname = current_user`).Scan(&creates, &createsRoles, &usesWrapper, &present)
@@ -27,7 +27,7 @@ func (p *patient) checkPrivileges(ctx context.Context) ([]Finding, error) {
 		missing = append(missing, "CREATEROLE")
 	}
 	if !creates {
-		missing = append(missing, "CREATE on the database")
+		missing = append(missing, "CREATE on the database, with grant option")
 	}
 	if !usesWrapper {
 		missing = append(missing, "USAGE on foreign data wrapper postgres_fdw")

@@ -42,7 +42,7 @@ func TestAdmin(t *testing.T) {
 	role, password := pgtest.Role(t, "installer", "LOGIN CREATEROLE")
 	other, _ := pgtest.Role(t, "aaa_other", "LOGIN") // among the first, whatever roles other tests make
 	pgtest.Exec(t, admin, "CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO "+role+
-		"; GRANT CREATE ON DATABASE "+databaseOf(t, admin)+" TO "+role)
+		"; GRANT CREATE ON DATABASE "+databaseOf(t, admin)+" TO "+role+" WITH GRANT OPTION")
 	findings := run(t, Config{DatabaseURL: withLogin(t, admin, role, password)})
 	if pgtest.Server(t).Major() < 16 {
 		expect(t, findings, OK, role+" has CREATEROLE")
@@ -128,9 +128,8 @@ func TestReaders(t *testing.T) {
 	pgtest.Exec(t, s.admin, "UPDATE ml_private.role SET name = '"+s.role+"'")
 }
 
-// TestConfiguration has a server of its own, without a logical log and its
-// places, whose pg_hba.conf
-// locks the reader out.
+// TestConfiguration has a server of its own, without a logical log and places for its
+// readers, whose pg_hba.conf locks the reader out.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()
 	config := pgserver.Config{Binaries: pgtest.Server(t).Binaries(), DataDir: filepath.Join(pgtest.SocketDir(t), "data"),

@@ -67,8 +67,8 @@ func TestViews(t *testing.T) {
 			Fail, "publishes partitions as their root", "publish_via_partition_root = false"},
 		{"ALTER PUBLICATION millrace OWNER TO postgres", "ALTER PUBLICATION millrace OWNER TO " + publisher, Warn, "belongs to postgres", "OWNER TO " + publisher},
 		{"REVOKE " + publisher + " FROM " + s.role, "GRANT " + publisher + " TO " + s.role, Warn, "cannot make any: " + s.role, "millrace enroll " + s.role},
-		{"ALTER PUBLICATION millrace DROP TABLE sale", "ALTER PUBLICATION millrace ADD TABLE sale", Fail, "that are not followed: sale", "ml.track('sale')"},
-		{"CREATE TABLE log (line text); ALTER PUBLICATION millrace ADD TABLE log", "DROP TABLE log", Warn, "refuses UPDATE and DELETE: log", "REPLICA IDENTITY FULL"},
+		{"ALTER PUBLICATION millrace DROP TABLE sale", "ALTER PUBLICATION millrace ADD TABLE sale", Fail, "that are not followed: public.sale", "ml.track('public.sale')"},
+		{"CREATE TABLE log (line text); ALTER PUBLICATION millrace ADD TABLE log", "DROP TABLE log", Warn, "refuses UPDATE and DELETE: public.log", "REPLICA IDENTITY FULL"},
 	} {
 		pgtest.Exec(t, s.admin, tt.take)
 		findings := run(t, Config{DatabaseURL: s.admin})
@@ -81,11 +81,11 @@ func TestViews(t *testing.T) {
 	expect(t, run(t, Config{DatabaseURL: s.worker}), OK, healthy)
 	if pgtest.Server(t).Major() >= 15 {
 		pgtest.Exec(t, s.admin, "CREATE TABLE part (id int PRIMARY KEY); ALTER PUBLICATION millrace ADD TABLE part WHERE (id > 1)")
-		expect(t, run(t, Config{DatabaseURL: s.admin}), Fail, "row filters or lists of columns, for part")
+		expect(t, run(t, Config{DatabaseURL: s.admin}), Fail, "row filters or lists of columns, for public.part")
 		pgtest.Exec(t, s.admin, "DROP TABLE part")
 	}
 	pgtest.Exec(t, s.caller, "DROP VIEW total_definition")
-	expect(t, run(t, Config{DatabaseURL: s.caller}), Warn, "view total is orphaned")
+	expect(t, run(t, Config{DatabaseURL: s.caller}), Warn, "view public.total is orphaned")
 	stop()
 	expect(t, run(t, Config{DatabaseURL: s.admin}), Fail, "has no reader, so views are not followed")
 	pgtest.Exec(t, s.admin, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database(); DROP PUBLICATION millrace")

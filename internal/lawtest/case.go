@@ -50,6 +50,7 @@ func New(seed uint64) *Case {
 	rng := rand.New(rand.NewPCG(seed, 0x6c6177))
 	c := &Case{Schema: []string{
 		"CREATE TYPE mood AS ENUM ('sad', 'ok', 'glad')",
+		"CREATE TYPE pair AS (x int4, y text)",
 		"CREATE DOMAIN small AS int4 CHECK (VALUE < 1000)",
 	}}
 	for i := range 2 + rng.IntN(3) {

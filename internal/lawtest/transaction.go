@@ -162,8 +162,8 @@ func (t *table) rekey(rng *rand.Rand) string {
 	from, to, set := make([]string, len(t.key)), make([]string, len(t.key)), make([]string, len(t.key))
 	for i, p := range t.key {
 		c := t.columns[p]
-		target := c.typ.value(rng, true)
-		from[i] = fmt.Sprintf("%s = %s", c.sql, c.typ.value(rng, true))
+		target := c.typ.value(rng, true) + "::" + c.typ.name
+		from[i] = fmt.Sprintf("%s = %s::%s", c.sql, c.typ.value(rng, true), c.typ.name)
 		to[i] = fmt.Sprintf("o.%s = %s", c.sql, target)
 		set[i] = fmt.Sprintf("%s = %s", c.sql, target)
 	}
@@ -183,9 +183,9 @@ func (t *table) where(rng *rand.Rand) string {
 	case 0:
 		return c.sql + " IS NULL"
 	case 1:
-		return fmt.Sprintf("%s > %s", c.sql, c.typ.value(rng, true))
+		return fmt.Sprintf("%s > %s::%s", c.sql, c.typ.value(rng, true), c.typ.name)
 	case 2:
 		return fmt.Sprintf("k %% 3 = %d", rng.IntN(3))
 	}
-	return fmt.Sprintf("%s = %s", c.sql, c.typ.value(rng, true))
+	return fmt.Sprintf("%s = %s::%s", c.sql, c.typ.value(rng, true), c.typ.name)
 }

@@ -54,8 +54,13 @@ var (
 	bytes     = &typ{"bytea", "bytea", otherKind, []string{`\x`, `\x00`, `\xff00`}, false, false}
 	span      = &typ{"int4range", "int4range", otherKind, []string{"empty", "[1,3)", "[1,2]", "(,5)", "[3,)"}, false, false}
 	bits      = &typ{"bit varying", "varbit(8)", otherKind, []string{"", "0", "101"}, false, false}
+	inet      = &typ{"inet", "inet", otherKind, []string{"10.0.0.1", "10.0.0.0/8", "10.0.0.1/8", "::1"}, false, true}
+	zoned     = &typ{"timetz", "timetz", otherKind, []string{"12:00+00", "13:00+01", "12:00+01"}, false, true}
+	oid       = &typ{"oid", "oid", otherKind, []string{"0", "7", "4000000000"}, false, true}
+	pair      = &typ{"pair", "pair", otherKind, []string{"(,)", "(1,a)", "(1,)", `(2,"a b")`, "(,A)"}, false, false}
 	types     = []*typ{integer, integer, integer, bigint, smallint, domain, decimal, decimal, money2, double, double, float, text, text, text, textC, varchar, bpchar,
-		boolean, boolean, day, day, timestamp, timestamp, instant, clock, interval, uuid, json, array, enum, enum, bytes, span, bits}
+		boolean, boolean, day, day, timestamp, timestamp, instant, clock, interval, uuid, json, array, enum, enum, bytes, span, bits,
+		inet, zoned, oid, pair}
 )
 
 // value is a random constant of the type for a column: NULL now and then, unless it

@@ -142,18 +142,19 @@ func (c *catalog) Type(oid uint32, mod int32, collation uint32) (*row.Type, erro
 	return remember(c, fmt.Sprint("t", oid, mod, collation), func() (*row.Type, error) { return c.typ(oid, mod, collation) })
 }
 
+const typeSQL = `SELECT format_type(t.oid, $2), typname::text, typtype::text, CASE WHEN typsubscript = 'array_subscript_handler'::regproc THEN typelem
+			WHEN typtype = 'r' THEN (SELECT rngsubtype FROM pg_range WHERE rngtypid = $1)
+			WHEN typtype = 'm' THEN (SELECT rngtypid FROM pg_range WHERE rngmultitypid = $1) ELSE 0 END::oid, typbasetype, typtypmod, typnamespace = 'pg_catalog'::regnamespace,
+			CASE WHEN typarray <> 0 THEN format_type(typarray, -1) ELSE '' END
+		FROM pg_type t WHERE oid = $1`
+
 func (c *catalog) typ(oid uint32, mod int32, collation uint32) (*row.Type, error) {
 	t := &row.Type{OID: oid, Mod: mod, Collation: collation}
 	var name, kind string
 	var elem, base uint32
 	var baseMod int32
 	var own bool
-	const sql = `SELECT format_type(t.oid, $2), typname::text, typtype::text, CASE WHEN typsubscript = 'array_subscript_handler'::regproc THEN typelem
-			WHEN typtype = 'r' THEN (SELECT rngsubtype FROM pg_range WHERE rngtypid = $1)
-			WHEN typtype = 'm' THEN (SELECT rngtypid FROM pg_range WHERE rngmultitypid = $1) ELSE 0 END::oid, typbasetype, typtypmod, typnamespace = 'pg_catalog'::regnamespace,
-			CASE WHEN typarray <> 0 THEN format_type(typarray, -1) ELSE '' END
-		FROM pg_type t WHERE oid = $1`
-	if err := c.one(sql, []any{oid, mod}, &t.Name, &name, &kind, &elem, &base, &baseMod, &own, &t.ArrayName); err != nil {
+	if err := c.one(typeSQL, []any{oid, mod}, &t.Name, &name, &kind, &elem, &base, &baseMod, &own, &t.ArrayName); err != nil {
 		return nil, err
 	}
 	t.BaseName = t.Name

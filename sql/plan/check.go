@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/millrace/millrace/sql/row"
@@ -53,9 +54,15 @@ func (c *checker) query(q *tree.Query) {
 		c.fail(refuse(-1, "", "a set-returning function in the target list"))
 	case q.Limit != nil && !isNullConst(q.Limit):
 		c.fail(refuse(at(q.Limit), "use ORDER BY and LIMIT when selecting from the view", "LIMIT"))
-	case q.Offset != nil && !isNullConst(q.Offset):
+	case q.Offset != nil && !skipsNothing(q.Offset):
 		c.fail(refuse(at(q.Offset), "use ORDER BY and OFFSET when selecting from the view", "OFFSET"))
 	}
+}
+
+// skipsNothing reports whether an OFFSET is NULL or 0.
+func skipsNothing(e tree.Expr) bool {
+	k, ok := uncast(e).(*tree.Const)
+	return ok && (k.Null || !slices.ContainsFunc(k.Value, func(b byte) bool { return b != 0 }))
 }
 
 func isNullConst(e tree.Expr) bool {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/millrace/millrace/sql/aggregate"
@@ -118,8 +119,8 @@ func (g *grouping) scalar(e tree.Expr) (tree.Expr, error) {
 		}
 		if len(g.computed) > 0 {
 			text := printed(e, g.computed)
-			for id, key := range g.computed {
-				if key == text {
+			for _, id := range slices.Sorted(maps.Keys(g.computed)) {
+				if g.computed[id] == text {
 					return g.p.ref(id), nil
 				}
 			}

@@ -24,7 +24,7 @@ const (
 	insertU = `INSERT INTO u SELECT pick(ARRAY[NULL,1,2,3,4,5,6]), pick(ARRAY[NULL,1,2,3,4]), pick(ARRAY[NULL,1,2,3,7]::bigint[]), pick(ARRAY[NULL,'','a','b','ab']), pick(ARRAY[NULL,1.5,2.25,-7,10]::numeric[]), pick(ARRAY[NULL,'2024-01-31','2024-02-29']::date[])
 		FROM generate_series($1::int, $2::int)`
 	insertW = `INSERT INTO w SELECT pick(ARRAY[NULL,1,2,3,4]::bigint[]), pick(ARRAY[NULL,'a','b','zz']), pick(ARRAY[NULL,1.5,3]::numeric[]) FROM generate_series($1::int, $2::int)`
-	helpers = `
+	pickers = `
 CREATE FUNCTION pick(anyarray) RETURNS anyelement VOLATILE LANGUAGE sql AS 'SELECT $1[1 + floor(random() * array_length($1, 1))::int]';
 CREATE FUNCTION pick2(i int) RETURNS int[] VOLATILE LANGUAGE sql AS 'SELECT CASE floor(random() * 4)::int WHEN 0 THEN NULL WHEN 1 THEN ''{}''::int[] WHEN 2 THEN ARRAY[1,2] ELSE ARRAY[1,NULL,3] END';`
 )
@@ -319,5 +319,18 @@ var nested = []string{
 	`SELECT id FROM t WHERE a NOT IN (SELECT max(b) FROM u GROUP BY k)`,
 	`SELECT id FROM t WHERE a NOT IN (SELECT count(*) FROM u GROUP BY k)`,
 	`SELECT x.a FROM (SELECT DISTINCT a FROM t) x WHERE x.a NOT IN (SELECT a FROM u UNION SELECT 3)`,
+	`SELECT id, (SELECT max(q) FROM (SELECT DISTINCT ON (k) k, a AS q FROM u WHERE u.a = t.a ORDER BY k, b, a) z) FROM t`,
+	`SELECT id, (SELECT count(*) FROM (SELECT DISTINCT k FROM u WHERE u.a = t.a OFFSET 0) z) FROM t`,
+	`SELECT t.id, l.k, l.c FROM t, LATERAL (SELECT k, count(*) AS c FROM u WHERE u.a = t.a GROUP BY ROLLUP (k)) l`,
+	`SELECT t.id, l.k FROM t, LATERAL (SELECT k FROM u WHERE u.a = t.a EXCEPT ALL SELECT x FROM w WHERE w.x = t.b) l`,
+	`VALUES ((SELECT max(a) FROM t), 1), (2, (SELECT count(*) FROM u))`,
+	`SELECT id, (SELECT sum(v.q) FROM (VALUES (t.a), (t.b), (1)) v(q) WHERE v.q > 1) FROM t`,
+	`SELECT t.id, (SELECT count(*) FROM tv WHERE tv.a = t.a), (SELECT max(a1) FROM uv WHERE uv.k = t.a) FROM t`,
+	`SELECT t.id FROM t WHERE (SELECT count(*) FROM u WHERE u.a = t.a) > (SELECT count(*) FROM w WHERE w.x = t.a)`,
+	`SELECT id, (SELECT count(*) FROM u WHERE u.a = t.a AND u.k = (SELECT max(k) FROM u u2 WHERE u2.a = t.a AND u2.b = u.b)) FROM t`,
+	`SELECT t.id FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a AND NOT EXISTS (SELECT 1 FROM w WHERE w.x = u.k AND w.y = t.s))`,
+	`SELECT x.a, y.c FROM (SELECT DISTINCT a FROM t) x LEFT JOIN LATERAL (SELECT count(*) AS c FROM u WHERE u.a = x.a HAVING count(*) > 1) y ON true`,
+	`SELECT id, ARRAY(SELECT k FROM u WHERE u.a = t.a ORDER BY b DESC, k, s), ARRAY(SELECT DISTINCT b FROM u ORDER BY b) FROM t`,
+	`SELECT ARRAY(SELECT a FROM t UNION SELECT k FROM u ORDER BY 1 DESC), ARRAY(SELECT arr FROM t WHERE arr = '{1,2}')`,
 	`SELECT s2 FROM (SELECT s || '!' AS s2, a FROM t WHERE a IN (SELECT a FROM u)) x WHERE a > 1`,
 }

@@ -115,7 +115,7 @@ func (p *compiler) finish(s *scope, rel node, ids []col, res *result) (*result, 
 func (p *compiler) byBytes(ids []col) []groupKey {
 	keys := make([]groupKey, len(ids))
 	for i, id := range ids {
-		keys[i] = groupKey{id: id}
+		keys[i] = groupKey{id: id, bytes: true}
 	}
 	return keys
 }

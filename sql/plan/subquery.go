@@ -182,11 +182,7 @@ func (p *compiler) exists(s *scope, rel node, sub *tree.SubLink) (node, error) {
 
 // withoutLimit is a query of EXISTS without a LIMIT that changes nothing there.
 func withoutLimit(q *tree.Query) *tree.Query {
-	e := q.Limit
-	if cast, ok := e.(*tree.Call); ok && cast.Function == widening[[2]row.Kind{row.Int4, row.Int8}] {
-		e = cast.Args[0]
-	}
-	limit, ok := e.(*tree.Const)
+	limit, ok := uncast(q.Limit).(*tree.Const)
 	if !ok || q.Offset != nil {
 		return q
 	}
@@ -200,4 +196,12 @@ func withoutLimit(q *tree.Query) *tree.Query {
 	bare := *q
 	bare.Limit = nil
 	return &bare
+}
+
+// uncast is the argument of a cast of an integer to bigint, which LIMIT has.
+func uncast(e tree.Expr) tree.Expr {
+	if cast, ok := e.(*tree.Call); ok && cast.Function == widening[[2]row.Kind{row.Int4, row.Int8}] {
+		return cast.Args[0]
+	}
+	return e
 }

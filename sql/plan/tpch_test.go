@@ -89,7 +89,7 @@ var tpch = []string{
 // TestTPCH maintains the queries of TPC-H. None may need a product of all pairs of
 // rows, except with a single row, nor PostgreSQL.
 func TestTPCH(t *testing.T) {
-	w := newWorld(t, tpchTables+helpers, "region", "nation", "part", "supplier", "partsupp", "customer", "orders", "lineitem")
+	w := newWorld(t, tpchTables+pickers, "region", "nation", "part", "supplier", "partsupp", "customer", "orders", "lineitem")
 	w.exec("SELECT setseed(0.5)")
 	w.maintain(tpch)
 	for i, m := range w.views {

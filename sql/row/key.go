@@ -119,7 +119,7 @@ func (t *Type) appendCanonical(dst []byte, v Value) []byte {
 		return appendRange(dst, v.Range(), t.Elem.AppendKey)
 	case Multirange:
 		for r := range v.Multirange() {
-			dst = appendRange(dst, r.Range(), t.Elem.AppendKey)
+			dst = appendRange(dst, r.Range(), t.Elem.Elem.AppendKey)
 		}
 		return dst
 	}

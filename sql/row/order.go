@@ -108,7 +108,7 @@ func (t *Type) appendOrderedContainer(dst []byte, v Value) []byte {
 		return appendRange(dst, v.Range(), t.Elem.appendOrdered)
 	case Multirange: // by the ranges, then by their number
 		for r := range v.Multirange() {
-			dst = appendRange(append(dst, 1), r.Range(), t.Elem.appendOrdered)
+			dst = appendRange(append(dst, 1), r.Range(), t.Elem.Elem.appendOrdered)
 		}
 		return append(dst, 0)
 	}

@@ -48,7 +48,7 @@ type Type struct {
 	BaseName  string // the same of a domain's base type; else Name
 	ArrayName string // of the base type's array type, can stand in a cast; "" if there is none
 	Kind      Kind
-	Elem      *Type    // of an array, a range, a multirange
+	Elem      *Type    // of an array or range; of a multirange, its range
 	Fields    []*Type  // of a composite
 	Labels    []string // of an enum, in its order
 	// ByteOrder: text of this collation is ordered as its bytes (C, POSIX, ucs_basic, C.UTF-8 of the built-in provider).

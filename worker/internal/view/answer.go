@@ -86,7 +86,10 @@ func (e *Engine) check(ctx context.Context, role string, r request) (any, error)
 		return nil, err
 	}
 	defer closeConn(conn)
-	p, _, err := compileView(ctx, conn, r.Definition, r.Action)
+	p, d, err := compileView(ctx, conn, r.Definition, r.Action)
+	if err == nil {
+		err = refusedTable(ctx, conn, d, p)
+	}
 	var refused *plan.Refused
 	switch {
 	case errors.As(err, &refused):

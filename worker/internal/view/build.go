@@ -31,12 +31,12 @@ type prepared struct {
 // base is one physical table that a view reads.
 type base struct {
 	relation uint32
-	root     string           // the partitioned table that it is read through; else its own name
-	part     bool             // root is a partitioned table
-	attached []keptColumn     // all its columns in the log
-	key      []int16          // of the replica identity; nil if whole old rows are in the log
-	numbers  []int16          // the columns that the view uses
-	rootName map[int16]string // their names in root
+	root     string       // the partitioned table that it is read through; else its own name
+	part     bool         // root is a partitioned table
+	attached []keptColumn // all its columns in the log
+	key      []int16      // of the replica identity; nil if whole old rows are in the log
+	numbers  []int16      // the columns that the view uses
+	since    string       // when the log began to be followed
 }
 
 // compileView compiles a plain view as its owner sees it. action is its rule, or ""
@@ -77,18 +77,10 @@ func (e *Engine) prepare(ctx context.Context, def definition, views map[uint32]b
 				return err
 			}
 		}
-		p.shape, err = shapeOf(ctx, conn, &view{definition: def, feeds: p.feeds, roots: rootsOf(compiled)})
+		p.shape, err = shapeOf(ctx, conn, &view{definition: def, feeds: p.feeds, plan: compiled})
 		return err
 	}()
 	return p
-}
-
-func rootsOf(p *plan.View) []uint32 {
-	var out []uint32
-	for _, t := range p.Tables {
-		out = append(out, t.OID)
-	}
-	return out
 }
 
 // feed finds the physical tables of one table of the plan.
@@ -123,6 +115,9 @@ func (p *prepared) feed(ctx context.Context, conn querier, d *dictionary.Diction
 	}
 	for _, m := range members {
 		s, err := physical(d, m, root, t.Columns, names)
+		if err == nil {
+			err = s.stamp(ctx, conn)
+		}
 		if err != nil {
 			return err
 		}
@@ -132,33 +127,37 @@ func (p *prepared) feed(ctx context.Context, conn querier, d *dictionary.Diction
 	return nil
 }
 
-// checkReadable asks for the owner's own right to read the columns, whatever a view
-// in between allows.
+// checkReadable asks for the owner's own right to read the columns, or any column if
+// rows are only counted, whatever a view in between allows.
 func checkReadable(ctx context.Context, conn querier, r *schema.Relation, numbers []int16, names map[int16]string) error {
-	for _, n := range numbers {
-		var may bool
-		err := conn.QueryRow(ctx, "SELECT has_column_privilege($1::oid, $2::int2, 'SELECT')", r.OID, n).Scan(&may)
-		if err != nil {
-			return fmt.Errorf("view: privileges on %s: %w", r.Name, err)
-		}
-		if !may {
-			return &privilegeError{table: r.Name, column: names[n]}
-		}
+	var may bool
+	var denied int16
+	err := conn.QueryRow(ctx, `
+		SELECT has_any_column_privilege($1::oid, 'SELECT'), coalesce((SELECT n FROM unnest($2::int2[]) AS n WHERE NOT has_column_privilege($1::oid, n, 'SELECT') LIMIT 1), 0)`,
+		r.OID, numbers).Scan(&may, &denied)
+	if err != nil {
+		return fmt.Errorf("view: privileges on %s: %w", r.Name, err)
+	}
+	if denied != 0 {
+		return &privilegeError{"column " + names[denied] + " of " + r.Name}
+	}
+	if !may {
+		return &privilegeError{"table " + r.Name}
 	}
 	return nil
 }
 
-type privilegeError struct{ table, column string }
+type privilegeError struct{ what string }
 
 func (e *privilegeError) Error() string {
-	return fmt.Sprintf("the owner of the view may not read column %s of %s", e.column, e.table)
+	return fmt.Sprintf("the owner of the view may not read %s", e.what)
 }
 
 // membership is a physical table, and what the catalog says of it.
 type membership struct {
 	relation uint32
 	kind     string
-	identity string
+	logged   bool
 	followed bool
 	root     string
 	part     bool
@@ -169,7 +168,7 @@ func membersOf(ctx context.Context, conn querier, t plan.Table) ([]membership, e
 	rows, err := conn.Query(ctx, `
 		WITH RECURSIVE family(oid) AS (
 			SELECT $1::oid UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid WHERE $2)
-		SELECT c.oid, c.relkind::text, c.relreplident::text, ml_private.followed(c.oid),
+		SELECT c.oid, c.relkind::text, c.relpersistence = 'p', ml_private.followed(c.oid),
 			CASE WHEN r.relkind = 'p' THEN format('%I.%I', rn.nspname, r.relname) ELSE format('ONLY %I.%I', n.nspname, c.relname) END, r.relkind = 'p'
 		FROM family AS f JOIN pg_class AS c ON c.oid = f.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		JOIN pg_class AS r ON r.oid = $1 JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
@@ -181,7 +180,7 @@ func membersOf(ctx context.Context, conn querier, t plan.Table) ([]membership, e
 	var list []membership
 	for rows.Next() {
 		var m membership
-		if err := rows.Scan(&m.relation, &m.kind, &m.identity, &m.followed, &m.root, &m.part); err != nil {
+		if err := rows.Scan(&m.relation, &m.kind, &m.logged, &m.followed, &m.root, &m.part); err != nil {
 			return nil, fmt.Errorf("view: members of %s: %w", t.Name, err)
 		}
 		list = append(list, m)
@@ -197,15 +196,15 @@ func physical(d *dictionary.Dictionary, m membership, root *schema.Relation, num
 	if err != nil {
 		return base{}, err
 	}
-	if m.kind != "r" {
-		return base{}, fmt.Errorf("view: %s is not an ordinary table, and its changes are not in the log", r.Name)
+	if m.kind != "r" || !m.logged {
+		return base{}, &plan.Refused{Construct: fmt.Sprintf("%s, which is no ordinary table or is unlogged,", r.Name), Location: -1, Hint: "Its changes are not in the log."}
 	}
 	if !m.followed {
 		return base{}, fmt.Errorf("view: table %s: %w", r.Name, errNotFollowed)
 	}
-	s := base{relation: m.relation, root: m.root, part: m.part, key: r.Key, rootName: map[int16]string{}}
+	s := base{relation: m.relation, root: m.root, part: m.part, key: r.Key}
 	for _, c := range r.Columns {
-		if c.Generated == 0 || c.Generated == 's' {
+		if c.Generated == 0 {
 			s.attached = append(s.attached, keptColumn{Number: c.Number, Name: c.Name, Type: c.Type})
 		}
 	}
@@ -214,34 +213,102 @@ func physical(d *dictionary.Dictionary, m membership, root *schema.Relation, num
 		if i < 0 {
 			return base{}, fmt.Errorf("view: %s has no column %s", r.Name, names[n])
 		}
+		if r.Columns[i].Generated != 0 {
+			return base{}, &plan.Refused{Construct: fmt.Sprintf("generated column %s of %s", names[n], r.Name), Location: -1,
+				Hint: "The log does not carry it: write its expression in the query."}
+		}
 		s.numbers = append(s.numbers, r.Columns[i].Number)
 	}
 	return s, nil
 }
 
+// refusedTable returns the refusal of a table that a compiled view reads, if there is
+// one. What else may be wrong can be of a transaction that has not committed: it is
+// found when the view is built.
+func refusedTable(ctx context.Context, conn querier, d *dictionary.Dictionary, compiled *plan.View) error {
+	p := &prepared{parents: map[*feed]uint32{}, names: map[*feed][]string{}}
+	for _, t := range compiled.Tables {
+		var refused *plan.Refused
+		if err := p.feed(ctx, conn, d, t, nil); errors.As(err, &refused) {
+			return refused
+		}
+	}
+	return nil
+}
+
+// stamp notes what tells the columns, and the span in which they are followed, from
+// later ones of the same name.
+func (s *base) stamp(ctx context.Context, conn querier) error {
+	stamps, since, err := stampsOf(ctx, conn, s.relation)
+	for i := range s.attached {
+		s.attached[i].Stamp = stamps[s.attached[i].Number]
+	}
+	s.since = since
+	return err
+}
+
+func stampsOf(ctx context.Context, q querier, relation uint32) (map[int16]string, string, error) {
+	var numbers []int16
+	var stamps []string
+	var since string
+	err := q.QueryRow(ctx, `
+		SELECT coalesce(array_agg(attnum), '{}'), coalesce(array_agg(ml_private.column_stamp(attrelid, attnum)), '{}'), ml_private.followed_since($1)
+		FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, relation).Scan(&numbers, &stamps, &since)
+	if err != nil {
+		return nil, "", fmt.Errorf("view: columns of table %d: %w", relation, err)
+	}
+	out := map[int16]string{}
+	for i, n := range numbers {
+		out[n] = stamps[i]
+	}
+	return out, since, nil
+}
+
 // shapeOf describes what the log does not tell of the tables below a view, to be
-// compared with what it was.
+// compared with what it was: what they consist of, how they are followed, what the
+// view's owner may read, and the rules and functions of the plain views.
 func shapeOf(ctx context.Context, conn querier, v *view) (string, error) {
-	var shape *string
+	var roots, tables []uint32
+	var used, numbers []int16
+	for _, t := range v.plan.Tables {
+		roots, used = append(roots, t.OID), append(used, 0)
+		for _, n := range t.Columns {
+			roots, used = append(roots, t.OID), append(used, n)
+		}
+	}
+	for _, f := range v.feeds {
+		for _, m := range f.members {
+			for _, n := range m.numbers {
+				tables, numbers = append(tables, m.relation), append(numbers, n)
+			}
+		}
+	}
+	var shape string
 	err := conn.QueryRow(ctx, `
 		WITH RECURSIVE family(oid) AS (
-			SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid)
-		SELECT string_agg(format('%s %s %s %s', f.oid, c.relreplident, ml_private.followed(f.oid), (SELECT string_agg(i.indexrelid::text, ',') FROM pg_index AS i
-			WHERE i.indrelid = f.oid AND (i.indisprimary OR i.indisreplident))), '; ' ORDER BY f.oid)
-			|| coalesce((SELECT string_agg(md5(w.ev_action::text), ' ' ORDER BY w.ev_class) FROM pg_rewrite AS w
-				WHERE w.rulename = '_RETURN' AND w.ev_class IN (SELECT ml_private.plain_views($2))), '')
-		FROM family AS f LEFT JOIN pg_class AS c ON c.oid = f.oid`, v.roots, v.Definition).Scan(&shape)
+			SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid),
+		plain(oid) AS (SELECT ml_private.plain_views($6))
+		SELECT concat_ws('; ',
+			(SELECT string_agg(concat_ws(' ', f.oid, c.relreplident, c.relkind, c.relrowsecurity, c.relforcerowsecurity, ml_private.followed_since(f.oid),
+					(SELECT string_agg(i.indexrelid::text, ',' ORDER BY i.indexrelid) FROM pg_index AS i WHERE i.indrelid = f.oid AND (i.indisprimary OR i.indisreplident))), ', ' ORDER BY f.oid)
+				FROM family AS f JOIN pg_class AS c ON c.oid = f.oid),
+			(SELECT string_agg(ml_private.column_stamp(u.t, u.n), ', ' ORDER BY u.t, u.n) FROM unnest($3::oid[], $4::int2[]) AS u(t, n)),
+			(SELECT string_agg(CASE WHEN u.n = 0 THEN has_any_column_privilege($5::oid, u.t, 'SELECT') ELSE has_column_privilege($5::oid, u.t, u.n, 'SELECT') END::text, ',' ORDER BY u.t, u.n)
+				FROM unnest($1::oid[], $2::int2[]) AS u(t, n)),
+			(SELECT string_agg(md5(w.ev_action::text), ' ' ORDER BY w.ev_class) FROM pg_rewrite AS w WHERE w.rulename = '_RETURN' AND w.ev_class IN (SELECT p.oid FROM plain AS p)),
+			(SELECT string_agg(DISTINCT concat_ws(' ', p.oid, p.xmin), ', ') FROM pg_rewrite AS w
+				JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass
+				JOIN pg_proc AS p ON p.oid = d.refobjid WHERE w.ev_class IN (SELECT p.oid FROM plain AS p)))`,
+		roots, used, tables, numbers, v.Owner, v.Definition).Scan(&shape)
 	if err != nil {
 		return "", fmt.Errorf("view: tables below %s: %w", v.Name, err)
 	}
-	if shape == nil {
-		return "", nil
-	}
-	return *shape, nil
+	return shape, nil
 }
 
 // build begins to build the views that are to be built, unless a build is under way.
 func (e *Engine) build(ctx context.Context, wait *sync.WaitGroup) {
+	e.look(ctx)
 	if e.copying != nil {
 		return
 	}
@@ -249,7 +316,7 @@ func (e *Engine) build(ctx context.Context, wait *sync.WaitGroup) {
 	known := map[uint32]bool{}
 	for _, v := range e.order {
 		known[v.View] = true
-		if v.stale && v.state != stateOrphaned && time.Now().After(v.retry) && v.OwnerFits {
+		if v.stale && v.state != stateOrphaned && time.Now().After(v.retry) && v.OwnerFits && v.Fault == "" {
 			list = append(list, v.definition)
 			v.building = true
 		}
@@ -319,13 +386,13 @@ func (e *Engine) filled(ctx context.Context, job *copyJob, err error) {
 	e.copying = nil
 	defer job.abandon()
 	if err == nil {
-		err = e.install(job)
+		e.install(job)
 	}
 	pending := job.views
 	for progress := true; progress && err == nil; {
 		progress = false
 		for i, p := range pending {
-			if p != nil && e.ready(p) {
+			if p != nil && job.failed(p) == nil && e.ready(p) {
 				pending[i], progress = nil, true
 				e.fill(ctx, p)
 			}
@@ -341,17 +408,26 @@ func (e *Engine) filled(ctx context.Context, job *copyJob, err error) {
 			continue
 		}
 		v.building = false
-		if err != nil {
+		switch failed := job.failed(p); {
+		case err != nil:
 			v.delayed("its tables could not be copied: %v", err)
-		} else {
-			v.delayed("it waits for a view below it")
+		case failed != nil:
+			v.delayed("%v", failed)
+		default:
+			v.delayed("it waits for a table or view below it to be built")
 		}
 	}
 	e.dropUnusedStores()
 }
 
-// ready reports whether all views that p reads have their rows.
+// ready reports whether all tables and views that p reads have their rows. A table
+// that was kept when p was compiled may have been given up since.
 func (e *Engine) ready(p *prepared) bool {
+	for _, t := range p.tables {
+		if s := e.stores[t.relation]; s == nil || !s.covers(t) {
+			return false
+		}
+	}
 	for _, oid := range p.parents {
 		parent := e.views[oid]
 		if parent == nil || !parent.built() {
@@ -399,7 +475,8 @@ func (e *Engine) adopt(v *view, p *prepared) error {
 			f.columns = append(f.columns, i)
 		}
 	}
-	v.plan, v.feeds, v.shape, v.roots = p.plan, p.feeds, p.shape, rootsOf(p.plan)
+	v.plan, v.feeds, v.shape = p.plan, p.feeds, p.shape
+	e.seen.latest = "" // it may have changed since it was compiled
 	v.types = make([]*row.Type, len(p.plan.Columns))
 	for i, c := range p.plan.Columns {
 		v.types[i] = c.Type

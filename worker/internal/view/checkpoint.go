@@ -159,11 +159,13 @@ func (e *Engine) writeState(w *zset.Writer, built []*view) {
 
 func (s *store) save(w *zset.Writer) {
 	w.Uvarint(uint64(s.relation))
+	w.Bytes([]byte(s.since))
 	for _, list := range [][]keptColumn{s.columns, s.attached} {
 		w.Uvarint(uint64(len(list)))
 		for _, c := range list {
 			w.Uvarint(uint64(c.Number))
 			w.Bytes([]byte(c.Name))
+			w.Bytes([]byte(c.Stamp))
 			w.Uvarint(uint64(c.Type.OID))
 		}
 	}
@@ -177,9 +179,16 @@ func (s *store) save(w *zset.Writer) {
 
 func loadStore(r *zset.Reader) (*store, error) {
 	s := newStore(uint32(r.Uvarint()), nil, nil, nil)
+	s.since = string(r.Bytes())
 	for _, list := range []*[]keptColumn{&s.columns, &s.attached} {
 		for n := r.Uvarint(); n > 0 && r.Err() == nil; n-- {
-			*list = append(*list, keptColumn{Number: int16(r.Uvarint()), Name: string(r.Bytes()), Type: &row.Type{OID: uint32(r.Uvarint())}})
+			// One value per statement: what a reader gives is valid until its next call, and
+			// within one statement the calls would come before the copies.
+			c := keptColumn{Number: int16(r.Uvarint())}
+			c.Name = string(r.Bytes())
+			c.Stamp = string(r.Bytes())
+			c.Type = &row.Type{OID: uint32(r.Uvarint())}
+			*list = append(*list, c)
 		}
 	}
 	for n := r.Uvarint(); n > 0 && r.Err() == nil; n-- {
@@ -262,7 +271,7 @@ func (e *Engine) readState(r *zset.Reader) (map[uint32]savedView, error) {
 	if string(r.Bytes()) != checkpointFormat {
 		return nil, fmt.Errorf("%w: of another version", errState)
 	}
-	system := replication.System{ID: string(r.Bytes())} // one value per statement: they share a buffer
+	system := replication.System{ID: string(r.Bytes())}
 	system.Timeline = int32(r.Uvarint())
 	system.Database = string(r.Bytes())
 	position := replication.LSN(r.Uint64())

@@ -44,7 +44,9 @@ type site struct {
 	owner  string // address of the owner
 	config worker.Config
 	log    *journal
-	server *pgserver.Server // if it is this test's alone
+
+	server       *pgserver.Server // if it is this test's alone
+	serverConfig pgserver.Config
 }
 
 // newSite makes a site on the server that all tests share.
@@ -66,7 +68,7 @@ func newPrivateSite(t *testing.T, settings map[string]string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, server: server, log: newJournal(t)}
+	s := &site{t: t, server: server, serverConfig: config, log: newJournal(t)}
 	t.Cleanup(func() {
 		if err := s.server.Stop(context.Background()); err != nil {
 			t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/internal/milltest"
+	"github.com/millrace/millrace/internal/pgtest"
 )
 
 // desk is a role with a schema of its own, and in it a view that nothing below
@@ -19,6 +20,7 @@ type desk struct {
 func openDesk(t *testing.T, e *milltest.Env) desk {
 	t.Helper()
 	role, url := e.Role(t, "desk")
+	pgtest.Exec(t, e.AdminURL, "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO "+role+"', current_database()); END $$")
 	d := desk{milltest.Open(t, url), t, role, url}
 	d.each(`CREATE TABLE calm (id int PRIMARY KEY); INSERT INTO calm VALUES (1); SELECT ml.track('calm');
 		SELECT ml.create_view('calm_view', 'SELECT count(*) FROM calm'); SELECT ml.wait('calm_view')`)
@@ -243,14 +245,17 @@ func plainViewDDL(t *testing.T, d desk) {
 	// A function that the query calls.
 	d.Run("CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2 * $1'")
 	d.step("f", "SELECT ml.create_view('f', 'SELECT twice(a) AS a2, count(*) FROM t GROUP BY 1')")
-	d.step("f", "CREATE OR REPLACE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 20 * $1'")
+	d.Run("CREATE OR REPLACE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 20 * $1'")
+	milltest.Until(t, "the new function is used", func() bool {
+		return d.Text("SELECT count(*) FROM (TABLE f EXCEPT ALL TABLE f_definition) AS x") == "0"
+	})
 	d.step("f", "UPDATE t SET a = 5 WHERE id < 20")
 }
 
 func resultDDL(t *testing.T, d desk) {
 	d.step("v", tableT)
 	d.Run(`CREATE INDEX ON v (b); CREATE TABLE log (n int); GRANT SELECT ON v TO public;
-		CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (1); RETURN NULL; END $$;
+		CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ` + d.role + `.log VALUES (1); RETURN NULL; END $$;
 		CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON v FOR EACH STATEMENT EXECUTE FUNCTION noted()`)
 	d.step("v", "UPDATE t SET a = 77 WHERE id = 20")
 	if d.Text("SELECT count(*) > 0 FROM log") != "t" {
@@ -288,3 +293,6 @@ func enumDDL(t *testing.T, d desk) {
 	d.Run("ALTER TYPE mood ADD VALUE 'first' BEFORE 'blue'")
 	d.step("v", "INSERT INTO t VALUES (4, 'first'), (5, 'blue')")
 }
+
+// replace puts a name in the place of each percent sign.
+func replace(statement, name string) string { return strings.ReplaceAll(statement, "%", name) }

@@ -45,6 +45,7 @@ type Engine struct {
 	surrender    bool // the slot is to be given up
 	ticks        rate
 	watched      time.Time
+	seen         seen
 	shown        shown
 	comparisons  sync.Map               // of ml.check_view, by ticket
 	note         atomic.Pointer[string] // what the whole engine waits for
@@ -91,6 +92,9 @@ func (e *Engine) Run(ctx context.Context) {
 		err := e.era(ctx)
 		if ctx.Err() != nil {
 			break
+		}
+		if errors.Is(err, errNothing) {
+			continue
 		}
 		if time.Since(began) > 10*time.Second {
 			pause = 100 * time.Millisecond
@@ -235,14 +239,31 @@ func (e *Engine) lead(ctx context.Context) (*pgx.Conn, error) {
 		if leads {
 			break
 		}
-		e.say("another worker follows this database; this one stands by")
-		e.idle(ctx, time.Second)
+		if err := e.standBy(ctx); err != nil {
+			closeConn(conn)
+			return nil, err
+		}
 	}
 	if _, err := conn.Exec(ctx, "LISTEN millrace_view"); err != nil {
 		closeConn(conn)
 		return nil, fmt.Errorf("view: listen: %w", err)
 	}
 	return conn, nil
+}
+
+// standBy waits a moment while another worker follows the log, and can say so.
+func (e *Engine) standBy(ctx context.Context) error {
+	e.say("another worker follows this database; this one stands by")
+	if e.system != nil {
+		e.reset() // what is in memory is of the time when this one led
+	}
+	asking, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	if err := e.reconcile(asking); err != nil {
+		return err
+	}
+	e.idle(ctx, time.Second)
+	return ctx.Err()
 }
 
 // receive hands the stream's events on until it fails or ctx ends.

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-const (
+var (
 	// beat is the time between questions to the server whether it is still there.
 	beat = 2 * time.Second
 	// patience is how long an answer to a small question may take. A network that was

@@ -89,7 +89,7 @@ func (l *law) fail(format string, args ...any) {
 // run makes the case's views in a schema of their own and compares them after each
 // transaction: the given ones, or new ones.
 func (l *law) run(c *lawtest.Case, transactions [][]string) {
-	l.Run("DROP SCHEMA IF EXISTS law CASCADE; CREATE SCHEMA law; SET search_path = law")
+	l.Run("DROP SCHEMA IF EXISTS law CASCADE; CREATE SCHEMA law; SET search_path = law; SET jit = off")
 	for _, statement := range append(c.Schema, c.Rows...) {
 		l.Run(statement)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -21,7 +22,8 @@ type definition struct {
 	Generation int
 	Paused     bool
 	Changelog  uint32
-	OwnerFits  bool // the table's owner is still the one that registered it
+	OwnerFits  bool   // the table's owner is still the one that registered it
+	Fault      string // why its row is of no use; the row is the owner's to write
 }
 
 // definitions reads all maintained views whose tables exist, and forgets the others.
@@ -44,9 +46,7 @@ func definitions(ctx context.Context, q querier) ([]definition, error) {
 		var d definition
 		var settings string
 		err := r.Scan(&d.View, &d.Name, &d.Definition, &d.Query, &d.Owner, &d.OwnerName, &settings, &d.Generation, &d.Paused, &d.Changelog, &d.OwnerFits)
-		if err == nil {
-			err = json.Unmarshal([]byte(settings), &d.Settings)
-		}
+		d.Fault = d.readSettings(settings)
 		return d, err
 	})
 	if err != nil {
@@ -56,6 +56,24 @@ func definitions(ctx context.Context, q querier) ([]definition, error) {
 		return nil, fmt.Errorf("view: forget dropped views: %w", err)
 	}
 	return list, nil
+}
+
+// pinned are the settings that ml_private.pinned notes. A row may name no other: in
+// search_path, there could be functions that answer our questions in their own way.
+var pinned = []string{"TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output", "lc_monetary", "lc_numeric", "lc_time",
+	"default_text_search_config", "xmlbinary", "xmloption"}
+
+// readSettings returns why they are of no use, or "".
+func (d *definition) readSettings(text string) string {
+	if json.Unmarshal([]byte(text), &d.Settings) != nil {
+		return "its settings in ml_private.view are not an object of texts"
+	}
+	for name := range d.Settings {
+		if !slices.Contains(pinned, name) {
+			return fmt.Sprintf("setting %s in ml_private.view is not one that a view keeps", name)
+		}
+	}
+	return ""
 }
 
 // reconcile brings the engine's views to what the catalog says: new ones are built,
@@ -97,8 +115,14 @@ func (e *Engine) renew(v *view, d definition) {
 	switch {
 	case d.Query == "":
 		v.fail(stateOrphaned, "its plain view has been dropped: ml.alter_view gives it a query, ml.drop_view drops it")
+	case d.Fault != "":
+		v.plan, v.stale = nil, true
+		v.fail(stateErrored, "%s", d.Fault)
 	case !d.OwnerFits:
+		v.plan, v.stale = nil, true
 		v.fail(stateErrored, "the table has another owner than when it was made: drop it and make it again as that role")
+	case former.Fault != "" || !former.OwnerFits:
+		v.rebuild("its row in the catalog has changed")
 	case former.Generation != d.Generation || former.Definition != d.Definition:
 		v.rebuild("it was asked to be built anew")
 	case v.state == stateOrphaned:

@@ -45,6 +45,8 @@ func (e *Engine) connectAs(ctx context.Context, owner string, settings map[strin
 	maps.Copy(config.RuntimeParams, map[string]string{
 		"application_name": "millrace view reader", "search_path": "pg_catalog", "client_encoding": "UTF8",
 		"default_transaction_isolation": "read committed", "idle_in_transaction_session_timeout": "0", "statement_timeout": "0",
+		"jit":          "off", // it compiles for longer than a batch takes
+		"row_security": "off", // what policies would hide is an error, not a difference
 	})
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -52,20 +54,13 @@ func (e *Engine) connectAs(ctx context.Context, owner string, settings map[strin
 	}
 	statements := []string{"SET ROLE " + token.QuoteName(owner)}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		statements = append(statements, "SET "+token.QuoteName(name)+" = "+settingValue(name, settings[name]))
+		statements = append(statements, fmt.Sprintf("SELECT pg_catalog.set_config(%s, %s, false)", token.QuoteLiteral(name), token.QuoteLiteral(settings[name])))
 	}
 	if _, err := conn.Exec(ctx, strings.Join(statements, "; ")); err != nil {
 		conn.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("view: become %s: %w", owner, err)
 	}
 	return conn, nil
-}
-
-func settingValue(name, value string) string {
-	if strings.EqualFold(name, "DateStyle") {
-		return value // a list of words, which one literal is not
-	}
-	return token.QuoteLiteral(value)
 }
 
 // sessions keeps one connection for each owner and its settings, on which PostgreSQL

@@ -46,10 +46,9 @@ type view struct {
 	lastChange time.Time
 	fresh      latencies
 	building   bool
-	stale      bool     // to be built (again)
-	failing    bool     // errored by rows, not by us
-	roots      []uint32 // tables of the plan
-	shape      string   // of what the log does not tell of them
+	stale      bool   // to be built (again)
+	failing    bool   // errored by rows, not by us
+	shape      string // of what the log does not tell of its tables
 }
 
 func newView(d definition) *view {

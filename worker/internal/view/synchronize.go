@@ -20,7 +20,7 @@ import (
 func (e *Engine) firstStep(ctx context.Context, v *view) error {
 	out := new(zset.Batch)
 	in := e.contents(v.feeds)
-	if err := v.plan.Circuit.Step(e.context(ctx, v), in, out); err != nil {
+	if err := e.stepCircuit(ctx, v, in, out); err != nil {
 		return err
 	}
 	v.output, v.applied, v.pending = zset.NewSet(), nil, zset.NewSet()

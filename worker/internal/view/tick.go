@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/millrace/millrace/sql/dataflow"
@@ -22,7 +23,7 @@ func (e *Engine) tick(ctx context.Context, batch []*replication.Transaction) err
 		if t.Len() > 0 && oldest.IsZero() {
 			oldest = t.CommitTime
 		}
-		if err := e.absorb(t, d); err != nil {
+		if err := e.absorb(ctx, t, d); err != nil {
 			return err
 		}
 		e.position = max(e.position, t.EndLSN)
@@ -37,6 +38,9 @@ func (e *Engine) tick(ctx context.Context, batch []*replication.Transaction) err
 		}
 	}
 	e.torn = false
+	if e.seen.stranger {
+		e.glance(ctx)
+	}
 	if len(d) > 0 {
 		e.step(ctx, d) // the state is torn again if ctx ends in the middle of a circuit's step
 	}
@@ -51,16 +55,23 @@ func (e *Engine) tick(ctx context.Context, batch []*replication.Transaction) err
 }
 
 // absorb applies one transaction to the stores.
-func (e *Engine) absorb(t *replication.Transaction, d deltas) error {
+func (e *Engine) absorb(ctx context.Context, t *replication.Transaction, d deltas) error {
 	for change, err := range t.Changes() {
 		if err != nil {
 			return err
 		}
 		s := e.stores[change.Relation.OID]
 		if s == nil {
-			continue // of no view; a new partition is found by watch
+			e.meet(change.Relation.OID)
+			continue
 		}
-		if err := s.change(&change, d.of(s.relation)); err != nil {
+		if err = e.recognise(ctx, s, change.Relation); err == nil {
+			err = s.change(&change, d.of(s.relation))
+		}
+		if err != nil && isConnection(err) {
+			return err
+		}
+		if err != nil {
 			e.abandon(s, err)
 			delete(d, s.relation)
 		}
@@ -68,6 +79,24 @@ func (e *Engine) absorb(t *replication.Transaction, d deltas) error {
 	for range t.Messages() {
 		e.dirty = true // a hint to look at the catalog, never more
 		break
+	}
+	return nil
+}
+
+// recognise checks, when the log describes a table in another way than before, that
+// the kept columns are still the same: names alone do not tell.
+func (e *Engine) recognise(ctx context.Context, s *store, r *replication.Relation) error {
+	if s.bound == r || s.described(r) {
+		return nil
+	}
+	stamps, since, err := stampsOf(ctx, e.config.Pool, s.relation)
+	if err != nil {
+		return err
+	}
+	for _, c := range s.columns {
+		if stamps[c.Number] != c.Stamp || since != s.since {
+			return fmt.Errorf("view: table %s.%s: %w", r.Namespace, r.Name, errShape)
+		}
 	}
 	return nil
 }
@@ -97,7 +126,7 @@ func (e *Engine) step(ctx context.Context, d deltas) {
 			continue
 		}
 		out := new(zset.Batch)
-		if err := v.plan.Circuit.Step(e.context(ctx, v), in, out); err != nil {
+		if err := e.stepCircuit(ctx, v, in, out); err != nil {
 			e.broken(v, err)
 			continue
 		}
@@ -105,6 +134,18 @@ func (e *Engine) step(ctx context.Context, d deltas) {
 		v.change(out)
 		e.judge(v)
 	}
+}
+
+// stepCircuit steps a view's circuit. A panic is a bug of ours in one view, which must
+// not end the others: it breaks the circuit.
+func (e *Engine) stepCircuit(ctx context.Context, v *view, in map[any]*zset.Batch, out *zset.Batch) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.config.Log.Error("views: a circuit panicked", "view", v.Name, "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("a bug of Millrace: %v", r)
+		}
+	}()
+	return v.plan.Circuit.Step(e.context(ctx, v), in, out)
 }
 
 // context is what a view's circuit steps with.
@@ -148,22 +189,104 @@ func (e *Engine) judge(v *view) {
 	}
 }
 
-// watch notices what the log does not tell: partitions, publication, privileges.
+// seen is what the catalog showed when it was last looked at.
+type seen struct {
+	position  replication.LSN // of the engine then
+	latest    string          // ml_private.latest; "" to compare all views
+	parents   []uint32        // tables that can have partitions or descendants
+	strangers map[uint32]bool // followed tables that belong to no view
+	stranger  bool            // one was met for the first time
+}
+
+// meet notes a table of the log that no view reads: a new partition, perhaps.
+func (e *Engine) meet(relation uint32) {
+	if !e.seen.strangers[relation] {
+		if e.seen.strangers == nil {
+			e.seen.strangers = map[uint32]bool{}
+		}
+		e.seen.strangers[relation], e.seen.stranger = true, true
+	}
+}
+
+// look notices, before a later position is told to anybody, what the log does not
+// tell: whoever attaches a partition and then waits finds its rows.
+func (e *Engine) look(ctx context.Context) {
+	if e.position != e.seen.position || e.seen.latest == "" {
+		e.glance(ctx)
+	}
+}
+
+// glance compares a fingerprint of the catalog, and all views if it has changed.
+func (e *Engine) glance(ctx context.Context) {
+	e.seen.stranger = false
+	position := e.position
+	for range 3 {
+		var latest string
+		err := e.config.Pool.QueryRow(ctx, "SELECT ml_private.latest($1)", e.seen.parents).Scan(&latest)
+		if err == nil && latest == e.seen.latest {
+			break
+		}
+		if err == nil {
+			e.seen.latest, e.seen.strangers = latest, nil
+			err = e.compareAll(ctx)
+		}
+		if err != nil {
+			e.seen.latest, e.dirty = "", true // the next turn fails clearly, if this goes on
+			e.config.Log.Warn("views: the catalog could not be read", "err", err)
+			return
+		}
+	}
+	e.seen.position = position
+}
+
+// compareAll takes the catalog as it is: views whose tables have changed are built
+// anew, and what could not be built is tried at once.
+func (e *Engine) compareAll(ctx context.Context) error {
+	if err := e.reconcile(ctx); err != nil {
+		return err
+	}
+	var roots []uint32
+	for _, v := range e.order {
+		if v.stale && !v.building && v.state == stateErrored {
+			v.rebuild("the tables below it have changed")
+		}
+		if v.plan != nil {
+			for _, t := range v.plan.Tables {
+				roots = append(roots, t.OID)
+			}
+		}
+	}
+	err := e.config.Pool.QueryRow(ctx, `
+		WITH RECURSIVE family(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid)
+		SELECT coalesce(array_agg(f.oid ORDER BY f.oid), '{}') FROM family AS f`, roots).Scan(&e.seen.parents)
+	if err != nil {
+		return fmt.Errorf("view: families of tables: %w", err)
+	}
+	return e.compareShapes(ctx)
+}
+
+func (e *Engine) compareShapes(ctx context.Context) error {
+	for _, v := range e.order {
+		if !v.built() {
+			continue
+		}
+		now, err := shapeOf(ctx, e.config.Pool, v)
+		if err != nil {
+			return err
+		}
+		if now != v.shape {
+			v.rebuild("the tables below it have changed")
+		}
+	}
+	return nil
+}
+
+// watch looks at all that [Engine.glance] is too frequent for: privileges, replica
+// identities, functions.
 func (e *Engine) watch(ctx context.Context) error {
 	if time.Since(e.watched) < time.Second || e.copying != nil {
 		return nil
 	}
-	e.watched = time.Now()
-	for _, v := range e.order {
-		if v.built() && v.shape != "" {
-			now, err := shapeOf(ctx, e.config.Pool, v)
-			if err != nil {
-				return err
-			}
-			if now != v.shape {
-				v.rebuild("the tables below it have changed")
-			}
-		}
-	}
-	return nil
+	e.watched, e.dirty = time.Now(), true
+	return e.compareShapes(ctx)
 }
