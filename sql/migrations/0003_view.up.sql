@@ -16,8 +16,11 @@ COMMENT ON SCHEMA ml_apply IS 'Millrace: how the worker writes the tables of mai
 
 CREATE FUNCTION ml_view.guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM FROM ml_private.identity AS i, pg_catalog.pg_roles AS r
-    WHERE r.oid OPERATOR(pg_catalog.=) i.worker AND r.rolname OPERATOR(pg_catalog.=) SESSION_USER;
+    -- In the worker's session code of another view's owner may run; only the table's
+    -- own owner writes it there.
+    PERFORM FROM ml_private.identity AS i, pg_catalog.pg_roles AS r, pg_catalog.pg_class AS c, pg_catalog.pg_roles AS o
+    WHERE r.oid OPERATOR(pg_catalog.=) i.worker AND r.rolname OPERATOR(pg_catalog.=) SESSION_USER
+        AND c.oid OPERATOR(pg_catalog.=) TG_RELID AND o.oid OPERATOR(pg_catalog.=) c.relowner AND o.rolname OPERATOR(pg_catalog.=) CURRENT_USER;
     IF FOUND THEN
         RETURN NULL;
     END IF;

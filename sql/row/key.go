@@ -65,9 +65,10 @@ func (t *Type) builtinRange() bool {
 // AppendKey appends to dst what identifies v among the values of type t: the same
 // bytes for values that are equal by the type's default equality, others for others.
 // NULL is a value of its own. The bytes are those of a [Row] of one column, so that
-// keys can be appended to each other. The type must be Equatable.
+// keys can be appended to each other: of v itself, if the type is Exact. The type
+// must be Equatable.
 func (t *Type) AppendKey(dst []byte, v Value) []byte {
-	if v == nil || exact[t.Kind] {
+	if v == nil || exact[t.Kind] || t.Exact() {
 		return Append(dst, v)
 	}
 	start := len(dst)

@@ -12,10 +12,15 @@ DECLARE
     list     text := (SELECT string_agg(format('c%s', i), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i);
     written  tid[];
     result   tid[] := '{}';
+    late     text;
     n        bigint;
 BEGIN
     IF relation IS NULL THEN
         RAISE undefined_table USING MESSAGE = 'the table of the view has been dropped';
+    END IF;
+    -- REASSIGN OWNED can give this function to somebody else than the table's owner.
+    IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = target AND r.rolname = current_user) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('table %s does not belong to %I, who had it maintained', relation, current_user);
     END IF;
     EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
     IF pg_relation_filenode(target) IS DISTINCT FROM node THEN
@@ -49,7 +54,25 @@ BEGIN
         END IF;
         result := result || written;
     END IF;
+    -- Nothing of the owner's may be left to run when the worker commits, nor be in the
+    -- way of other owners' rows. What fires here can defer again what it causes.
     SET CONSTRAINTS ALL IMMEDIATE;
+    IF current_setting('server_version_num')::int < 180000 THEN
+        SELECT format('trigger %I of table %s is deferrable: before PostgreSQL 18 it could run as another role than the owner', g.tgname, g.tgrelid::regclass) INTO late
+        FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid LEFT JOIN pg_index AS i ON i.indexrelid = g.tgconstrindid
+        WHERE g.tgdeferrable AND NOT (p.pronamespace = 'pg_catalog'::regnamespace AND p.proname LIKE 'RI\_FKey\_%')
+            AND NOT (p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = 'unique_key_recheck' AND NOT i.indisexclusion AND i.indexprs IS NULL AND i.indpred IS NULL)
+            AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = g.tgrelid
+                AND l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
+        LIMIT 1;
+        IF late IS NOT NULL THEN
+            RAISE feature_not_supported USING MESSAGE = late, HINT = 'Make it NOT DEFERRABLE.';
+        END IF;
+    END IF;
+    IF current_setting('transaction_read_only')::bool THEN
+        RAISE read_only_sql_transaction USING MESSAGE = format('a trigger of table %s has made the transaction read-only', relation);
+    END IF;
+    EXECUTE 'CLOSE ALL';
     RETURN result;
 END
 $$;

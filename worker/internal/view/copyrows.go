@@ -46,7 +46,7 @@ func decodeRows(in *bufio.Reader, columns int, visit func([]row.Value) error) er
 		return err
 	}
 	values := make([]row.Value, columns)
-	var arena []byte
+	arena := make([]byte, 0, 1024) // not nil: an empty value is not NULL
 	for {
 		n, err := readInt(in, 2)
 		if err != nil {

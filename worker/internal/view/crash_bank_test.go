@@ -68,6 +68,8 @@ func (b *bank) begin(writers, readers int) {
 		r := rand.New(rand.NewPCG(b.random.Uint64(), uint64(i)))
 		b.work.Go(func() { b.session(ctx, func(conn *pgx.Conn) error { return b.transfer(ctx, conn, r) }) })
 	}
+	r := rand.New(rand.NewPCG(b.random.Uint64(), 100))
+	b.work.Go(func() { b.session(ctx, func(conn *pgx.Conn) error { return b.check(ctx, conn, r) }) })
 	for range readers {
 		seen := map[string]int64{}
 		b.work.Go(func() { b.session(ctx, func(conn *pgx.Conn) error { return b.look(ctx, conn, seen) }) })
@@ -104,8 +106,10 @@ func (b *bank) transfer(ctx context.Context, conn *pgx.Conn, r *rand.Rand) error
 		sum = -sum
 	}
 	sql := fmt.Sprintf("UPDATE %s SET amount = amount - %d, moves = moves + 1 WHERE id = %d; UPDATE %s SET amount = amount + %[2]d WHERE id = %d;", tables[0], sum, from, tables[1], to)
+	lock := "SELECT pg_advisory_xact_lock_shared(1);"
 	switch r.IntN(8) {
-	case 0: // the row goes and comes again, elsewhere
+	case 0: // the row goes and comes again, elsewhere; others would not find it meanwhile
+		lock = "SELECT pg_advisory_xact_lock(1);"
 		sql += fmt.Sprintf("WITH gone AS (DELETE FROM %s WHERE id = %d RETURNING *) INSERT INTO history SELECT * FROM gone; INSERT INTO %[1]s SELECT id, (branch + 1) %% 9, amount, moves FROM history; DELETE FROM history;", tables[0], to)
 	case 1:
 		sql += fmt.Sprintf("SAVEPOINT s; UPDATE %s SET amount = amount + 1; ROLLBACK TO s;", tables[1])
@@ -118,7 +122,7 @@ func (b *bank) transfer(ctx context.Context, conn *pgx.Conn, r *rand.Rand) error
 	}
 	_, err := conn.Exec(ctx, "CREATE TEMPORARY TABLE IF NOT EXISTS history (LIKE checking)", pgx.QueryExecModeSimpleProtocol)
 	if err == nil {
-		_, err = conn.Exec(ctx, "BEGIN; "+sql+end, pgx.QueryExecModeSimpleProtocol)
+		_, err = conn.Exec(ctx, "BEGIN; "+lock+sql+end, pgx.QueryExecModeSimpleProtocol)
 	}
 	if err != nil && !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, "ROLLBACK") // the first error is the one to tell
@@ -127,6 +131,28 @@ func (b *bank) transfer(ctx context.Context, conn *pgx.Conn, r *rand.Rand) error
 	if err == nil {
 		b.moved.Add(1)
 	}
+	return err
+}
+
+// check has the worker compare a view. It may say that it cannot just now, but must say
+// something.
+func (b *bank) check(ctx context.Context, conn *pgx.Conn, r *rand.Rand) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var differing int64
+	var example *string
+	name := bankViews[r.IntN(len(bankViews))]
+	err := conn.QueryRow(ctx, "SELECT differing, example FROM ml.check_view($1)", name).Scan(&differing, &example)
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused):
+		err = nil
+	case errors.Is(err, context.DeadlineExceeded):
+		b.t.Errorf("check_view of %s does not end", name)
+	case err == nil && differing != 0:
+		b.t.Errorf("check_view of %s: %d rows differ: %s", name, differing, *example)
+	}
+	time.Sleep(20 * time.Millisecond)
 	return err
 }
 
@@ -163,6 +189,9 @@ func (b *bank) verify() {
 		b.stop()
 	}
 	b.settle()
+	if got := b.open().Text("SELECT (SELECT sum(amount) FROM checking) + (SELECT sum(amount) FROM savings)"); got != fmt.Sprint(money) {
+		b.t.Errorf("the bank holds %s, want %d: the test is wrong", got, money)
+	}
 	b.compare(bankViews...)
 	if b.stop != nil {
 		b.t.Logf("%d transfers, %d statements have read the views", b.moved.Load(), b.read.Load())

@@ -35,7 +35,7 @@ func keysIdentity(t *testing.T, d desk) {
 		d.step("v", "INSERT INTO t VALUES (100, NULL, 'x'), (101, NULL, ''), (102, 7, 'y')")
 		d.step("v", "UPDATE t SET n = NULL WHERE n = 2; UPDATE t SET n = 0 WHERE n IS NULL AND s <> 'x'")
 		d.step("v", "UPDATE t SET k = '1000' WHERE k = '5'; UPDATE t SET k = '5' WHERE k = '6'; UPDATE t SET k = '6', n = 3 WHERE k = '1000'")
-		d.step("v", "UPDATE t SET k = '5.00' WHERE k = '5'; UPDATE t SET s = s || '!' WHERE n = 3; DELETE FROM t WHERE n = 4")
+		d.step("v", "UPDATE t SET k = 5.00 WHERE k = '5'; UPDATE t SET s = s || '!' WHERE n = 3; DELETE FROM t WHERE n = 4")
 		d.step("v", "BEGIN; DELETE FROM t WHERE k = '7'; INSERT INTO t VALUES (7, 7, 'back'); UPDATE t SET n = 8 WHERE k = '7'; DELETE FROM t WHERE k = '7'; COMMIT")
 	}
 }

@@ -65,7 +65,7 @@ func (e *Engine) barrier(ctx context.Context) error {
 	if recent {
 		return nil
 	}
-	_, err := e.config.Pool.Exec(ctx, "SELECT pg_logical_emit_message(true, 'millrace.barrier', '')")
+	_, err := e.config.Pool.Exec(ctx, "SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'millrace.barrier', '')")
 	return err
 }
 
