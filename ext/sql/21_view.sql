@@ -46,7 +46,7 @@ CREATE FUNCTION ml_private.view_action(definition oid) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (SELECT w.ev_action::text FROM pg_rewrite AS w WHERE w.ev_class = definition AND w.rulename = '_RETURN');
 
--- one_query refuses what is no single query: the text becomes the body of a view.
+-- one_query refuses what is no single query, and returns the body of a view.
 CREATE FUNCTION ml_private.one_query(query text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
@@ -54,7 +54,8 @@ BEGIN
         RAISE invalid_parameter_value USING MESSAGE = 'argument query is missing',
             HINT = 'Write a SELECT, for example: SELECT city, count(*) FROM people GROUP BY city';
     END IF;
-    RETURN pg_catalog.rtrim(query, E' \t\r\n;');
+    -- In parentheses there is room for one query only; a comment at the end stays one.
+    RETURN pg_catalog.format(E'(%s\n)', pg_catalog.rtrim(query, E' \t\r\n;'));
 END
 $$;
 

@@ -89,6 +89,11 @@ BEGIN
     LOOP
         reply := ml_private.ask(request);
         EXIT WHEN pg_catalog.jsonb_extract_path_text(reply, 'done')::pg_catalog.bool;
+        IF pg_catalog.jsonb_extract_path_text(reply, 'building')::pg_catalog.bool AND pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL THEN
+            RAISE object_not_in_prerequisite_state USING
+                MESSAGE = 'this transaction has written something, and the first copy of the view''s tables waits for it to end',
+                HINT = 'Call ml.wait in the next transaction.';
+        END IF;
         IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) until THEN
             RAISE object_not_in_prerequisite_state USING
                 MESSAGE = pg_catalog.format('the views have not reached position %s within %s', target, timeout),

@@ -31,6 +31,23 @@ END
 $$;
 COMMENT ON FUNCTION ml_view.guard IS 'Refuses writes to the table of a maintained view, unless the worker is writing.';
 
+-- log_change copies the rows that one statement on a maintained view's table wrote to
+-- the table that its argument names, as the view's owner.
+CREATE FUNCTION ml_view.log_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    place pg_catalog.text := pg_catalog.format('pg_catalog.current_setting(%L, true)::pg_catalog.pg_lsn, pg_catalog.transaction_timestamp()', 'millrace.position');
+BEGIN
+    IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
+        EXECUTE pg_catalog.format('INSERT INTO %s SELECT %s, ''-'', o.* FROM old_rows AS o', TG_ARGV[0]::pg_catalog.oid::pg_catalog.regclass, place);
+    END IF;
+    IF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN
+        EXECUTE pg_catalog.format('INSERT INTO %s SELECT %s, ''+'', n.* FROM new_rows AS n', TG_ARGV[0]::pg_catalog.oid::pg_catalog.regclass, place);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION ml_view.log_change IS 'Copies changes of a maintained view to its log: see ml.log_view.';
+
 CREATE TABLE ml_private.view (
     view       oid         NOT NULL,
     definition oid         NOT NULL,
@@ -39,7 +56,6 @@ CREATE TABLE ml_private.view (
     settings   jsonb       NOT NULL,
     generation integer     NOT NULL DEFAULT 1,
     paused     boolean     NOT NULL DEFAULT false,
-    changelog  oid,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT view_pkey PRIMARY KEY (view)
 );

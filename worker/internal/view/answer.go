@@ -143,7 +143,7 @@ func (e *Engine) wait(ctx context.Context, r request, visible map[uint32]bool) (
 		}
 		select {
 		case <-ctx.Done():
-			return map[string]any{"done": false, "position": position.String()}, nil
+			return map[string]any{"done": false, "position": position.String(), "building": e.building(r.View, views, visible)}, nil
 		case <-changed:
 		case <-timer.C:
 			if err := e.barrier(ctx); err != nil && ctx.Err() == nil {
@@ -152,6 +152,18 @@ func (e *Engine) wait(ctx context.Context, r request, visible map[uint32]bool) (
 			timer.Reset(200 * time.Millisecond)
 		}
 	}
+}
+
+// building reports whether a view that is asked for is not followed yet. Its slot and
+// its first copy wait for all running transactions, the asking one too if it has
+// written something.
+func (e *Engine) building(one *uint32, views map[uint32]shownView, visible map[uint32]bool) bool {
+	for oid := range visible {
+		if (one == nil || *one == oid) && !views[oid].built {
+			return true
+		}
+	}
+	return false
 }
 
 // current reports whether the views that are asked for show the common position, or

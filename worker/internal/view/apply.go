@@ -96,6 +96,7 @@ func (e *Engine) write(ctx context.Context, list []*writing) (failed *writing, e
 		if w.view.Owner != owner {
 			// What an earlier owner's trigger may have set does not reach this one's.
 			add(nil, "RESET ALL", parameters{})
+			add(nil, "SELECT set_config('millrace.position', '"+e.position.String()+"', true)", parameters{})
 			owner = w.view.Owner
 		}
 		sql, params, err := w.statement()

@@ -56,3 +56,41 @@ func TestFollow(t *testing.T) {
 		t.Errorf("%s views after ml.drop_view, want 0", got)
 	}
 }
+
+// TestLogView collects the changes of a view.
+func TestLogView(t *testing.T) {
+	e := milltest.Start(t, nil)
+	_, url := e.Role(t, "owner")
+	c := milltest.Open(t, url)
+	c.Run(`CREATE TABLE sale (id int PRIMARY KEY, city text); INSERT INTO sale VALUES (1, 'a'); SELECT ml.track('sale');
+		SELECT ml.create_view('by_city', 'SELECT city, count(*) AS n FROM sale GROUP BY city'); SELECT ml.log_view('by_city', 'by_city_log')`)
+	for _, statement := range []string{"INSERT INTO sale VALUES (2, 'a'), (3, 'b')", "DELETE FROM sale WHERE id = 3"} {
+		c.Run(statement)
+		c.Run("SELECT ml.wait('by_city')")
+	}
+	got := c.Text("SELECT string_agg(log_change || city || n, ' ' ORDER BY log_position, log_change, city) FROM by_city_log")
+	if want := "+a2 +b1 -a1 -b1"; got != want {
+		t.Errorf("log %q, want %q", got, want)
+	}
+	if got := c.Text("SELECT count(DISTINCT log_position) || ' ' || count(log_time) FROM by_city_log"); got != "2 4" {
+		t.Errorf("positions and times: %s, want 2 4", got)
+	}
+}
+
+// TestWaitInWriter waits for a view's first copy in a transaction that the copy waits
+// for: an error, and not until the timeout.
+func TestWaitInWriter(t *testing.T) {
+	e := milltest.Start(t, nil)
+	_, url := e.Role(t, "owner")
+	c := milltest.Open(t, url)
+	c.Run(`CREATE TABLE sale (id int PRIMARY KEY); SELECT ml.track('sale')`)
+	c.Run("BEGIN; INSERT INTO sale VALUES (1)")
+	milltest.Open(t, url).Run("SELECT ml.create_view('n', 'SELECT count(*) FROM sale')")
+	f := c.Refused("55000", "SELECT ml.wait('n')")
+	if want := "Call ml.wait in the next transaction."; f.Hint != want {
+		t.Errorf("%s, hint %q, want %q", f.Message, f.Hint, want)
+	}
+	c.Run("ROLLBACK")
+	c.Run("SELECT ml.wait('n')")
+	equal(t, c, "n")
+}

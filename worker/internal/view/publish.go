@@ -22,13 +22,14 @@ type shownView struct {
 	state   state
 	reason  string
 	current bool // its table shows the common position
+	built   bool // its circuit follows the log
 }
 
 // publish tells what the tables show now.
 func (e *Engine) publish() {
 	views := make(map[uint32]shownView, len(e.order))
 	for _, v := range e.order {
-		views[v.View] = shownView{v.Name, v.state, v.reason, v.live() && v.pending.Len() == 0 && e.parentsCurrent(v)}
+		views[v.View] = shownView{v.Name, v.state, v.reason, v.live() && v.pending.Len() == 0 && e.parentsCurrent(v), v.built()}
 	}
 	e.shown.mutex.Lock()
 	defer e.shown.mutex.Unlock()

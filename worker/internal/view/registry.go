@@ -21,7 +21,6 @@ type definition struct {
 	Settings   map[string]string
 	Generation int
 	Paused     bool
-	Changelog  uint32
 	OwnerFits  bool   // the table's owner is still the one that registered it
 	Fault      string // why its row is of no use; the row is the owner's to write
 }
@@ -32,8 +31,7 @@ func definitions(ctx context.Context, q querier) ([]definition, error) {
 		SELECT v.view, format('%I.%I', n.nspname, c.relname), v.definition,
 			coalesce((SELECT format('%I.%I', s.nspname, d.relname) FROM pg_class AS d JOIN pg_namespace AS s ON s.oid = d.relnamespace
 				WHERE d.oid = v.definition AND d.relkind = 'v'), ''),
-			v.owner, coalesce(r.rolname, ''), v.settings::text, v.generation, v.paused, coalesce(v.changelog, 0),
-			c.relowner = v.owner
+			v.owner, coalesce(r.rolname, ''), v.settings::text, v.generation, v.paused, c.relowner = v.owner
 		FROM ml_private.view AS v
 		JOIN pg_class AS c ON c.oid = v.view
 		JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -45,7 +43,7 @@ func definitions(ctx context.Context, q querier) ([]definition, error) {
 	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (definition, error) {
 		var d definition
 		var settings string
-		err := r.Scan(&d.View, &d.Name, &d.Definition, &d.Query, &d.Owner, &d.OwnerName, &settings, &d.Generation, &d.Paused, &d.Changelog, &d.OwnerFits)
+		err := r.Scan(&d.View, &d.Name, &d.Definition, &d.Query, &d.Owner, &d.OwnerName, &settings, &d.Generation, &d.Paused, &d.OwnerFits)
 		d.Fault = d.readSettings(settings)
 		return d, err
 	})
