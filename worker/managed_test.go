@@ -60,7 +60,7 @@ func (m *managed) recipe() []string {
 		// From here on it is README's.
 		"CREATE EXTENSION IF NOT EXISTS postgres_fdw",
 		"CREATE ROLE " + m.installer + " LOGIN CREATEROLE PASSWORD 'installing'",
-		"GRANT CREATE ON DATABASE " + m.database + " TO " + m.installer,
+		"GRANT CREATE ON DATABASE " + m.database + " TO " + m.installer + " WITH GRANT OPTION",
 		"GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO " + m.installer,
 		"GRANT " + m.app + " TO " + m.installer + " WITH ADMIN OPTION",
 	}

@@ -12,6 +12,29 @@ RETURN (
         AND (c.relreplident = 'n' OR c.relreplident = 'd'
             AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid)));
 
+-- mend_publication undoes what somebody has left out of the publication: kinds of
+-- changes, and rows or columns of a table.
+CREATE FUNCTION ml_private.mend_publication(relation oid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
+BEGIN
+    PERFORM FROM pg_catalog.pg_publication AS p WHERE p.pubname OPERATOR(pg_catalog.=) 'millrace';
+    IF NOT FOUND THEN
+        RAISE object_not_in_prerequisite_state USING MESSAGE = 'publication millrace has been dropped',
+            HINT = 'Ask the administrator to run: millrace install';
+    END IF;
+    PERFORM FROM pg_catalog.pg_publication AS p WHERE p.pubname OPERATOR(pg_catalog.=) 'millrace'
+        AND NOT (p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot);
+    IF FOUND THEN
+        EXECUTE 'ALTER PUBLICATION millrace SET (publish = ''insert, update, delete, truncate'', publish_via_partition_root = false)';
+    END IF;
+    PERFORM FROM pg_catalog.pg_publication_rel AS r JOIN pg_catalog.pg_publication AS p ON p.oid OPERATOR(pg_catalog.=) r.prpubid
+    WHERE p.pubname OPERATOR(pg_catalog.=) 'millrace' AND r.prrelid OPERATOR(pg_catalog.=) relation;
+    IF FOUND THEN
+        EXECUTE pg_catalog.format('ALTER PUBLICATION millrace DROP TABLE %s', ml_private.relation_name(relation::pg_catalog.int8));
+    END IF;
+END
+$$;
+
 CREATE FUNCTION ml.track("table" regclass, append_only boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
 DECLARE
@@ -47,6 +70,7 @@ BEGIN
             HINT = pg_catalog.format('Ask role %I to run: SELECT ml.track(%L)', pg_catalog.pg_get_userbyid(relation.relowner), "table"::pg_catalog.text);
     END IF;
     PERFORM ml_private.require_enrolled();
+    PERFORM ml_private.mend_publication(relation.oid);
     EXECUTE pg_catalog.format('ALTER PUBLICATION millrace ADD TABLE %s', ml_private.relation_name(relation.oid::pg_catalog.int8));
 END
 $$;

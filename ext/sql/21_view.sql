@@ -93,6 +93,9 @@ DECLARE
     status    ml.view_status;
 BEGIN
     SELECT c.* INTO STRICT source FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) definition::pg_catalog.regclass;
+    IF pg_catalog.array_position(key, NULL) IS NOT NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'argument key has a NULL element', HINT = 'Name columns of the query, as in key => ''{city}''.';
+    END IF;
     unchecked := ml_private.check_definition(source.oid);
     EXECUTE pg_catalog.format('CREATE TABLE %s AS SELECT * FROM %s', view, definition);
     GET DIAGNOSTICS status.rows := ROW_COUNT;

@@ -100,13 +100,15 @@ func oneAtATime(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// mapping is the statement that gives role its secret, or a new one.
+// mapping is the statements that give role its secret, or a new one. An existing
+// mapping is made anew: a restored one may have come without its options.
 func mapping(role, secret string, exists bool) string {
-	form := "CREATE USER MAPPING FOR %s SERVER millrace OPTIONS (user %s, password %s)"
+	statement := fmt.Sprintf("CREATE USER MAPPING FOR %s SERVER millrace OPTIONS (user %s, password %s)",
+		token.QuoteName(role), token.QuoteLiteral(role), token.QuoteLiteral(secret))
 	if exists {
-		form = "ALTER USER MAPPING FOR %s SERVER millrace OPTIONS (SET user %s, SET password %s)"
+		statement = fmt.Sprintf("DROP USER MAPPING FOR %s SERVER millrace; ", token.QuoteName(role)) + statement
 	}
-	return fmt.Sprintf(form, token.QuoteName(role), token.QuoteLiteral(role), token.QuoteLiteral(secret))
+	return statement
 }
 
 // forgetFormer removes what an earlier bearer of the name was given: a role that

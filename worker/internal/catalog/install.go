@@ -123,7 +123,12 @@ func installIdentity(ctx context.Context, tx pgx.Tx, _ InstallOptions, _ *Instal
 	}
 	script := "INSERT INTO ml_private.identity SELECT * FROM " + here + " AS h WHERE NOT EXISTS (SELECT FROM ml_private.identity)"
 	if copied {
-		script = "DELETE FROM ml_private.role; DELETE FROM ml_private.identity; " + script
+		script = "DELETE FROM ml_private.role; DELETE FROM ml_private.identity; " +
+			// Numbers of tables and roles mean others here, or nothing.
+			"DELETE FROM ml_private.view; DELETE FROM ml_private.view_state; DELETE FROM ml_private.position; " +
+			"DROP PUBLICATION IF EXISTS " + Publication + "; " +
+			"DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'ml_apply'::regnamespace LOOP " +
+			"EXECUTE format('DROP FUNCTION %s', f); END LOOP; END $$; " + script
 		if mappings != nil {
 			script = *mappings + "; " + script
 		}

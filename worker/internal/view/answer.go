@@ -38,6 +38,9 @@ func (e *Engine) Answer(ctx context.Context, role, verb string, args json.RawMes
 	if err != nil {
 		return nil, err
 	}
+	if r.View == nil && (verb == "explain" || verb == "compare" || verb == "compared") {
+		return nil, fault.New(fault.Parameter, "the request names no view").WithHint("Run: millrace install")
+	}
 	if r.View != nil && !visible[*r.View] {
 		return nil, fault.New(fault.NotFound, "there is no maintained view %d of role %s", *r.View, role)
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/worker/internal/replication"
 )
 
@@ -27,9 +29,11 @@ func (e *Engine) apply(ctx context.Context, committed *time.Time) error {
 		if len(list) == 0 {
 			return nil
 		}
+		began := time.Now()
 		failed, err := e.write(ctx, list)
 		if err == nil {
 			e.settle(list, committed)
+			e.pace.wrote(time.Since(began), time.Now())
 			return nil
 		}
 		if failed == nil || isConnection(err) {
@@ -84,7 +88,7 @@ func (e *Engine) write(ctx context.Context, list []*writing) (failed *writing, e
 	at := map[int]*writing{}
 	n := 0
 	add := func(w *writing, sql string, p parameters) {
-		batch.ExecParams(sql, p.values, p.types, []int16{1}, []int16{1})
+		batch.ExecParams(sql, p.values, p.types, binaryFormat, binaryFormat)
 		if w != nil {
 			at[n] = w
 		}
@@ -99,7 +103,7 @@ func (e *Engine) write(ctx context.Context, list []*writing) (failed *writing, e
 			add(nil, "SELECT set_config('millrace.position', '"+e.position.String()+"', true)", parameters{})
 			owner = w.view.Owner
 		}
-		sql, params, err := w.statement()
+		sql, params, err := w.statement(e.renderer(ctx, w.view))
 		if err != nil {
 			return w, err
 		}
@@ -169,3 +173,24 @@ func (e *Engine) positionSQL(list []*writing) string {
 		ON CONFLICT (one) DO UPDATE SET lsn = EXCLUDED.lsn, system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, at = EXCLUDED.at`,
 		quote(payload), e.position, e.system.ID, e.system.Timeline)
 }
+
+// renderer renders values on the view owner's login, where what a type's functions do
+// is done as the owner.
+func (e *Engine) renderer(ctx context.Context, v *view) renderer {
+	return func(t *row.Type, n typeNumbers, values []row.Value) ([]byte, error) {
+		conn, release, err := e.acquirer(v.definition)(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		p := &parameters{}
+		sql := "SELECT " + p.texts(t, n, values)
+		r := conn.PgConn().ExecParams(ctx, sql, p.values, p.types, binaryFormat, binaryFormat).Read()
+		if r.Err != nil {
+			return nil, fmt.Errorf("view: render values of %s: %w", t.Name, r.Err)
+		}
+		return slices.Clone(r.Rows[0][0]), nil
+	}
+}
+
+var binaryFormat = []int16{1}

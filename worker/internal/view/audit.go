@@ -67,7 +67,7 @@ func (e *Engine) auditView(ctx context.Context, oid uint32) {
 		"view", oid, "differing", c.result.Differing, "position", c.result.Position)
 	_ = e.do(ctx, func() { // Only ctx ends it.
 		if v := e.views[oid]; v != nil {
-			v.rebuild("the audit found that it differed from its query")
+			e.copyAgain(v, "the audit found that it differed from its query")
 		}
 	})
 }

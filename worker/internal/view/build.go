@@ -372,6 +372,9 @@ func (e *Engine) planned(ctx context.Context, wait *sync.WaitGroup, job *copyJob
 
 // refuse says why a view cannot be maintained, and tries again later.
 func (e *Engine) refuse(v *view, err error) {
+	if errors.Is(err, schema.ErrNotFound) {
+		e.dirty = true // its plain view may be gone
+	}
 	v.building = false
 	e.config.Log.Warn("views: a view is not maintained", "view", v.Name, "err", err)
 	v.delayed("%v", err)

@@ -235,6 +235,7 @@ func TestCrashRestart(t *testing.T) {
 			}
 			stop := s.run()
 			b := newBank(s)
+			s.settle()
 			b.begin(3, 2)
 			for range rounds(t, 4) {
 				b.pause(600 * time.Millisecond)
@@ -267,6 +268,7 @@ func TestCrashSessions(t *testing.T) {
 			}
 			s.run()
 			b := newBank(s)
+			s.settle()
 			b.begin(3, 2)
 			admin := s.openAdmin()
 			for i := range rounds(t, 10) {

@@ -125,6 +125,7 @@ func TestCrashNetwork(t *testing.T) {
 	n := newNetwork(s)
 	s.run()
 	b := newBank(s)
+	s.settle()
 	b.begin(3, 2)
 	for range rounds(t, 4) {
 		b.pause(400 * time.Millisecond)

@@ -107,6 +107,7 @@ func TestCrashWorker(t *testing.T) {
 			}
 			kill := s.launch()
 			b := newBank(s)
+			s.settle()
 			b.begin(3, 2)
 			for range rounds(t, 4) {
 				b.pause(700 * time.Millisecond)

