@@ -218,6 +218,9 @@ func (e *Engine) closeEra(wait *sync.WaitGroup, cancel context.CancelFunc) {
 	for _, v := range e.order {
 		v.building = false
 		v.forgetTable() // a commit whose answer was lost may have happened, or not
+		if v.state == stateLive {
+			v.state = stateCatchingUp // until its table has been read
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func (w *writing) columns(p *parameters, rows []row.Row, render renderer) (strin
 	for i, t := range w.view.types {
 		n := w.view.numbers[i]
 		switch {
-		case false && !builtIn(t, n):
+		case !builtIn(t, n):
 			texts, err := render(t, n, columns[i])
 			if err != nil {
 				return "", err
