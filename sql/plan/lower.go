@@ -12,12 +12,13 @@ import (
 
 // lowerer makes operators of the plan's nodes.
 type lowerer struct {
-	p       *compiler
-	circuit *dataflow.Circuit
-	demand  *demand
-	tables  map[any]*tableInput
-	done    map[node]lowered
-	remote  []string
+	p         *compiler
+	circuit   *dataflow.Circuit
+	demand    *demand
+	tables    map[any]*tableInput
+	done      map[node]lowered
+	remote    []string
+	freeOrder bool // see [View]
 }
 
 // lowered is a node of the circuit and where the plan's columns are in its rows. A

@@ -107,6 +107,7 @@ func (l *lowerer) remoteCalls(calls []*call, in lowered, spec *dataflow.GroupSpe
 		spec.Remote.Results = append(spec.Remote.Results, result)
 	}
 	l.remote = append(l.remote, spec.Remote.Expressions...)
+	l.freeOrder = true // ties of an ORDER BY are free too
 	return nil
 }
 

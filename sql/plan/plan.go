@@ -37,6 +37,9 @@ type View struct {
 	// Settings: some function depends on TimeZone, DateStyle or other settings, which
 	// have to stay as they were at creation.
 	Settings bool
+	// FreeOrder: some aggregate sees its rows in an order that the query leaves open,
+	// such as array_agg without ORDER BY: another order is as right.
+	FreeOrder bool
 	// Remote is what PostgreSQL evaluates, as SQL over c0, c1, …
 	Remote []string
 	// Key is the positions of columns that are unique in the result, where the query
@@ -119,7 +122,7 @@ func Compile(q *tree.Query, c schema.Catalog) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.Circuit, v.Remote = l.circuit, l.remote
+	v.Circuit, v.Remote, v.FreeOrder = l.circuit, l.remote, l.freeOrder
 	for _, t := range slices.SortedFunc(maps.Values(l.tables), compareTables) {
 		v.Tables = append(v.Tables, t.Table)
 	}

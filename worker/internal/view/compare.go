@@ -125,6 +125,7 @@ type pinnedView struct {
 	columns string
 	types   []*row.Type
 	floats  []bool
+	free    bool // of order: see [plan.View]
 }
 
 func (e *Engine) pin(ctx context.Context, oid uint32) (p pinnedView, err error) {
@@ -134,7 +135,7 @@ func (e *Engine) pin(ctx context.Context, oid uint32) (p pinnedView, err error) 
 			err = fault.New(fault.State, "only a live view can be compared").WithHint("SELECT * FROM ml.views tells what this one waits for.")
 			return
 		}
-		p = pinnedView{definition: v.definition, types: v.types, columns: v.columnList()[2:]}
+		p = pinnedView{definition: v.definition, types: v.types, columns: v.columnList()[2:], free: v.plan.FreeOrder}
 		for _, t := range v.types {
 			p.floats = append(p.floats, t.Kind == row.Float4 || t.Kind == row.Float8)
 		}

@@ -343,7 +343,7 @@ func TestOwned(t *testing.T) {
 	d.Refused("42501", "REASSIGN OWNED BY "+d.role+" TO "+other.role)
 	pgtest.Exec(t, e.AdminURL, "REVOKE "+other.role+" FROM "+d.role+"; REASSIGN OWNED BY "+d.role+" TO "+other.role)
 	pgtest.Exec(t, e.AdminURL, "ALTER SCHEMA "+d.role+" OWNER TO "+d.role)
-	told(t, other.until(d.role+".v", "errored"), "owner")
+	told(t, d.until("v", "errored"), "owner")
 	// What is written now is written by a function of the other role's.
 	d.each("CREATE TABLE mine (id int PRIMARY KEY); SELECT ml.track('mine'); SELECT ml.create_view('w', 'SELECT id FROM mine'); CREATE TABLE record (role name); GRANT INSERT ON record TO public; GRANT ALL ON w TO public; GRANT USAGE ON SCHEMA " + d.role + " TO public")
 	d.Run("CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO " + d.role + ".record VALUES (current_user); RETURN NULL; END $$; CREATE TRIGGER x AFTER INSERT ON w FOR EACH ROW EXECUTE FUNCTION spy()")

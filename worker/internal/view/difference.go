@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/zset"
@@ -65,6 +66,10 @@ func (p pinnedView) looseKey(r row.Row) []byte {
 		switch {
 		case p.floats[i]:
 			key = row.Append(key, row.Value{boolByte(v == nil)})
+		case p.free && ordered(p.types[i]):
+			sorted := slices.Clone(v) // the same elements in another order are the same bytes
+			slices.Sort(sorted)
+			key = row.Append(key, sorted)
 		case p.types[i].Equatable():
 			key = p.types[i].AppendKey(key, v)
 		default:
@@ -72,6 +77,12 @@ func (p pinnedView) looseKey(r row.Row) []byte {
 		}
 	}
 	return key
+}
+
+// ordered reports whether values of the type may hold what an aggregate has put into
+// some order.
+func ordered(t *row.Type) bool {
+	return t.Kind == row.Array || t.Kind == row.Text || t.Kind == row.Bytea || t.Kind == row.JSONB || t.Kind == row.Opaque
 }
 
 func boolByte(b bool) byte {

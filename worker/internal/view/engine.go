@@ -100,7 +100,7 @@ func (e *Engine) Run(ctx context.Context) {
 		if time.Since(began) > 10*time.Second {
 			pause = 100 * time.Millisecond
 		}
-		e.surrender = e.surrender || errors.Is(err, errRetained)
+		e.surrender = e.surrender || errors.Is(err, errRetained) || e.republished(ctx, err)
 		e.config.Pool.Reset() // its connections may be as dead as ours
 		e.say("the worker tries again: %v", err)
 		e.config.Log.Warn("views: starting again", "err", err, "position", e.position.String())

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/worker/internal/replication"
 )
 
 // definition is a row of ml_private.view with what the catalog says of it.
@@ -193,6 +195,17 @@ func (e *Engine) dropUnusedStores() {
 			delete(e.stores, relation)
 		}
 	}
+}
+
+// republished reports whether the publication, which did not exist where the stream
+// is, exists by now: the log before it cannot be read any more.
+func (e *Engine) republished(ctx context.Context, err error) bool {
+	if !errors.Is(err, replication.ErrPublication) {
+		return false
+	}
+	var exists bool
+	err = e.config.Pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = $1)", Publication).Scan(&exists)
+	return err == nil && exists // if not, it is asked again after the next attempt
 }
 
 var errStopped = errors.New("view: the engine has stopped")

@@ -1,0 +1,111 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/worker/internal/replication"
+)
+
+// seen is what the catalog showed when it was last looked at.
+type seen struct {
+	position  replication.LSN // of the engine then
+	latest    string          // ml_private.latest; "" to compare all views
+	parents   []uint32        // tables that can have partitions or descendants
+	strangers map[uint32]bool // followed tables that belong to no view
+	stranger  bool            // one was met for the first time
+}
+
+// meet notes a table of the log that no view reads: a new partition, perhaps.
+func (e *Engine) meet(relation uint32) {
+	if !e.seen.strangers[relation] {
+		if e.seen.strangers == nil {
+			e.seen.strangers = map[uint32]bool{}
+		}
+		e.seen.strangers[relation], e.seen.stranger = true, true
+	}
+}
+
+// look notices, before a later position is told to anybody, what the log does not
+// tell: whoever attaches a partition and then waits finds its rows.
+func (e *Engine) look(ctx context.Context) {
+	if e.position != e.seen.position || e.seen.latest == "" {
+		e.glance(ctx)
+	}
+}
+
+// glance compares a fingerprint of the catalog, and all views if it has changed.
+func (e *Engine) glance(ctx context.Context) {
+	e.seen.stranger = false
+	position := e.position
+	for range 3 {
+		var latest string
+		err := e.config.Pool.QueryRow(ctx, "SELECT ml_private.latest($1)", e.seen.parents).Scan(&latest)
+		if err == nil && latest == e.seen.latest {
+			break
+		}
+		if err == nil {
+			e.seen.latest, e.seen.strangers = latest, nil
+			err = e.compareAll(ctx)
+		}
+		if err != nil {
+			e.seen.latest, e.dirty = "", true // the next turn fails clearly, if this goes on
+			e.config.Log.Warn("views: the catalog could not be read", "err", err)
+			return
+		}
+	}
+	e.seen.position = position
+}
+
+// compareAll takes the catalog as it is: views whose tables have changed are built
+// anew, and what could not be built is tried at once.
+func (e *Engine) compareAll(ctx context.Context) error {
+	if err := e.reconcile(ctx); err != nil {
+		return err
+	}
+	var roots []uint32
+	for _, v := range e.order {
+		if v.stale && !v.building && v.state == stateErrored {
+			v.rebuild("the tables below it have changed")
+		}
+		if v.plan != nil {
+			for _, t := range v.plan.Tables {
+				roots = append(roots, t.OID)
+			}
+		}
+	}
+	err := e.config.Pool.QueryRow(ctx, `
+		WITH RECURSIVE family(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid)
+		SELECT coalesce(array_agg(f.oid ORDER BY f.oid), '{}') FROM family AS f`, roots).Scan(&e.seen.parents)
+	if err != nil {
+		return fmt.Errorf("view: families of tables: %w", err)
+	}
+	return e.compareShapes(ctx)
+}
+
+func (e *Engine) compareShapes(ctx context.Context) error {
+	for _, v := range e.order {
+		if !v.built() {
+			continue
+		}
+		now, err := shapeOf(ctx, e.config.Pool, v)
+		if err != nil {
+			return err
+		}
+		if now != v.shape {
+			v.rebuild("the tables below it have changed")
+		}
+	}
+	return nil
+}
+
+// watch looks at all that [Engine.glance] is too frequent for: privileges, replica
+// identities, functions.
+func (e *Engine) watch(ctx context.Context) error {
+	if time.Since(e.watched) < time.Second || e.copying != nil {
+		return nil
+	}
+	e.watched, e.dirty = time.Now(), true
+	return e.compareShapes(ctx)
+}
