@@ -166,13 +166,13 @@ Example: SELECT ml.maintain_view(''sales_by_day'', ''sales_by_day_now'')';
 CREATE FUNCTION ml_private.redefine(relation oid, by oid) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    UPDATE ml_private.view SET definition = by, made = true, settings = ml_private.pinned(), generation = generation + 1 WHERE view = relation;
+    UPDATE ml_private.view SET definition = by, made = true, settings = ml_private.pinned(), generation = generation + 1, revision = revision + 1 WHERE view = relation;
 END;
 
 CREATE FUNCTION ml_private.set_mark(relation oid, pause boolean, build integer) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    UPDATE ml_private.view SET paused = coalesce(pause, paused), generation = generation + build WHERE view = relation;
+    UPDATE ml_private.view SET paused = coalesce(pause, paused), generation = generation + build, revision = revision + 1 WHERE view = relation;
 END;
 
 -- registered returns the row of a maintained view that the current role may change.

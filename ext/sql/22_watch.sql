@@ -85,7 +85,8 @@ BEGIN
         v := ml_private.registered(name);
     END IF;
     PERFORM ml_private.require_waitable(v.view);
-    request := ml_private.view_request('wait', pg_catalog.jsonb_build_object('view', v.view::pg_catalog.int8, 'lsn', target::pg_catalog.text));
+    request := ml_private.view_request('wait', pg_catalog.jsonb_build_object('view', v.view::pg_catalog.int8, 'lsn', target::pg_catalog.text,
+        'revisions', (SELECT pg_catalog.jsonb_object_agg(r.view, r.revision) FROM ml_private.view AS r)));
     LOOP
         reply := ml_private.ask(request);
         EXIT WHEN pg_catalog.jsonb_extract_path_text(reply, 'done')::pg_catalog.bool;

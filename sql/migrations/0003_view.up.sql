@@ -55,13 +55,14 @@ CREATE TABLE ml_private.view (
     made       boolean     NOT NULL,
     settings   jsonb       NOT NULL,
     generation integer     NOT NULL DEFAULT 1,
+    revision   integer     NOT NULL DEFAULT 1,
     paused     boolean     NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT view_pkey PRIMARY KEY (view)
 );
 COMMENT ON TABLE ml_private.view IS
 'Maintained views: the table, the plain view that defines it (made with it, or found), the owner of both, settings that its query
-depends on, a number that rises when it is to be built anew. Each owner sees and writes his own.';
+depends on, a number that rises when it is to be built anew, and one that rises with every change, for ml.wait. Each owner sees and writes his own.';
 
 ALTER TABLE ml_private.view ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON ml_private.view

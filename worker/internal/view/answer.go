@@ -22,6 +22,9 @@ type request struct {
 	View       *uint32 `json:"view"`
 	Position   string  `json:"lsn"`
 	Ticket     int64   `json:"ticket"`
+	// Revisions are those of the views' catalog rows that the caller sees: the worker
+	// may not have seen them yet.
+	Revisions map[uint32]int `json:"revisions"`
 }
 
 // Answer answers what a role's functions ask, within a second.
@@ -137,7 +140,7 @@ func (e *Engine) wait(ctx context.Context, r request, visible map[uint32]bool) (
 		position, views, changed := e.shown.read()
 		done := position >= target
 		if done {
-			if done, err = current(r.View, views, visible); err != nil {
+			if done, err = current(r, views, visible); err != nil {
 				return nil, err
 			}
 		}
@@ -171,14 +174,14 @@ func (e *Engine) building(one *uint32, views map[uint32]shownView, visible map[u
 
 // current reports whether the views that are asked for show the common position, or
 // fails if one never will by itself.
-func current(one *uint32, views map[uint32]shownView, visible map[uint32]bool) (bool, error) {
+func current(r request, views map[uint32]shownView, visible map[uint32]bool) (bool, error) {
 	all := true
 	for oid := range visible {
-		if one != nil && *one != oid {
+		if r.View != nil && *r.View != oid {
 			continue
 		}
 		v, known := views[oid]
-		if !known {
+		if !known || v.revision < r.Revisions[oid] {
 			return false, nil // its making has not been seen yet
 		}
 		if !v.current {

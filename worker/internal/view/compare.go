@@ -208,6 +208,10 @@ func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pg
 			result <- fault.New(fault.Busy, "another comparison waits for its position").WithHint("Try again.")
 			return
 		}
+		if !e.taken.in(s) {
+			result <- nil // the tables show more than the snapshot already: begin again
+			return
+		}
 		e.cut = &cut{snapshot: s, until: until, began: time.Now(), reached: func(reached bool) {
 			v := e.views[c.view]
 			if ok = reached && v != nil; !ok {

@@ -30,6 +30,7 @@ type Engine struct {
 	torn     bool                // a tick failed in the middle: the state is of no position
 
 	waiting   []*replication.Transaction
+	taken     taken
 	serverEnd replication.LSN // no transaction that ended before it is still to come
 	dirty     bool            // the catalog has to be looked at
 	copying   *copyJob
@@ -65,6 +66,7 @@ func New(c Config) *Engine {
 func (e *Engine) reset() {
 	e.stores, e.position, e.system, e.torn = map[uint32]*store{}, 0, nil, false
 	e.views, e.order = map[uint32]*view{}, nil
+	e.taken = taken{}
 	e.acknowledged, e.written, e.durable, e.checkpoints = 0, 0, 0, checkpoints{}
 	e.dropWaiting()
 }

@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/millrace/millrace/internal/milltest"
@@ -108,4 +109,24 @@ func TestCheckFreeOrder(t *testing.T) {
 		t.Errorf("check_view: %s rows differ, want 0 of 3", got)
 	}
 	c.Run("SELECT ml.drop_view('lists')")
+}
+
+// TestWaitAfterChange waits behind a change of the view itself.
+func TestWaitAfterChange(t *testing.T) {
+	e := milltest.Start(t, nil)
+	_, url := e.Role(t, "owner")
+	c := milltest.Open(t, url)
+	c.Run("CREATE TABLE item (id int PRIMARY KEY, v int); INSERT INTO item VALUES (1, 0); SELECT ml.track('item'); SELECT ml.create_view('x', 'SELECT id, v FROM item')")
+	for i := range 10 {
+		c.Run("SELECT ml.wait('x')")
+		c.Run(fmt.Sprintf("SELECT ml.alter_view('x', 'SELECT id, v + %d AS v FROM item')", i))
+		c.Run("SELECT ml.wait('x')")
+		if got := c.Text("SELECT v FROM x"); got != fmt.Sprint(i) {
+			t.Fatalf("v = %s after ml.alter_view and ml.wait, want %d", got, i)
+		}
+	}
+	c.Run("SELECT ml.pause_view('x')")
+	c.Refused("55000", "SELECT ml.wait('x')")
+	c.Run("SELECT ml.resume_view('x')")
+	c.Run("SELECT ml.wait('x')")
 }

@@ -13,6 +13,7 @@ type pace struct {
 }
 
 const (
+	leastRest   = 0.5                   // times the last write
 	mostRest    = 4                     // times the last write
 	restChanges = 50                    // that many more changes have it rest for one write more
 	longestRest = 20 * time.Millisecond // what a reader may wait for it
@@ -21,7 +22,7 @@ const (
 
 // wrote notes a write.
 func (p *pace) wrote(took time.Duration, ended time.Time) {
-	factor := min(1+float64(p.taken)/restChanges, mostRest)
+	factor := min(leastRest+float64(p.taken)/restChanges, mostRest)
 	p.until = ended.Add(min(time.Duration(factor*float64(took)), longestRest))
 }
 

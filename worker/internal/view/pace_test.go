@@ -18,8 +18,8 @@ func TestPace(t *testing.T) {
 		want  time.Duration
 	}{
 		{name: "QuietBefore", last: 1, took: 2 * ms, after: time.Second, waits: 1, want: 0},
-		{name: "Few", last: 0, took: 2 * ms, waits: 1, want: 2 * ms},
-		{name: "PartOver", last: 50, took: 2 * ms, after: ms, waits: 1, want: 3 * ms},
+		{name: "Few", last: 0, took: 2 * ms, waits: 1, want: ms},
+		{name: "PartOver", last: 50, took: 2 * ms, after: ms, waits: 1, want: 2 * ms},
 		{name: "Many", last: 100_000, took: 2 * ms, waits: 1, want: 8 * ms},
 		{name: "LongWrite", last: 100_000, took: time.Second, waits: 1, want: longestRest},
 		{name: "Backlog", last: 100_000, took: time.Second, waits: enough, want: 0},

@@ -23,13 +23,15 @@ type shownView struct {
 	reason  string
 	current bool // its table shows the common position
 	built   bool // its circuit follows the log
+	// revision is that of the catalog's row that the worker has seen.
+	revision int
 }
 
 // publish tells what the tables show now.
 func (e *Engine) publish() {
 	views := make(map[uint32]shownView, len(e.order))
 	for _, v := range e.order {
-		views[v.View] = shownView{v.Name, v.state, v.reason, v.live() && v.pending.Len() == 0 && e.parentsCurrent(v), v.built()}
+		views[v.View] = shownView{v.Name, v.state, v.reason, v.live() && v.pending.Len() == 0 && e.parentsCurrent(v), v.built(), v.Revision}
 	}
 	e.shown.mutex.Lock()
 	defer e.shown.mutex.Unlock()

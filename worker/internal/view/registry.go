@@ -22,6 +22,7 @@ type definition struct {
 	OwnerName  string
 	Settings   map[string]string
 	Generation int
+	Revision   int
 	Paused     bool
 	OwnerFits  bool   // the table's owner is still the one that registered it
 	Fault      string // why its row is of no use; the row is the owner's to write
@@ -33,7 +34,7 @@ func definitions(ctx context.Context, q querier) ([]definition, error) {
 		SELECT v.view, format('%I.%I', n.nspname, c.relname), v.definition,
 			coalesce((SELECT format('%I.%I', s.nspname, d.relname) FROM pg_class AS d JOIN pg_namespace AS s ON s.oid = d.relnamespace
 				WHERE d.oid = v.definition AND d.relkind = 'v'), ''),
-			v.owner, coalesce(r.rolname, ''), v.settings::text, v.generation, v.paused, c.relowner = v.owner
+			v.owner, coalesce(r.rolname, ''), v.settings::text, v.generation, v.revision, v.paused, c.relowner = v.owner
 		FROM ml_private.view AS v
 		JOIN pg_class AS c ON c.oid = v.view
 		JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -45,7 +46,7 @@ func definitions(ctx context.Context, q querier) ([]definition, error) {
 	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (definition, error) {
 		var d definition
 		var settings string
-		err := r.Scan(&d.View, &d.Name, &d.Definition, &d.Query, &d.Owner, &d.OwnerName, &settings, &d.Generation, &d.Paused, &d.OwnerFits)
+		err := r.Scan(&d.View, &d.Name, &d.Definition, &d.Query, &d.Owner, &d.OwnerName, &settings, &d.Generation, &d.Revision, &d.Paused, &d.OwnerFits)
 		d.Fault = d.readSettings(settings)
 		return d, err
 	})
@@ -207,5 +208,3 @@ func (e *Engine) republished(ctx context.Context, err error) bool {
 	err = e.config.Pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = $1)", Publication).Scan(&exists)
 	return err == nil && exists // if not, it is asked again after the next attempt
 }
-
-var errStopped = errors.New("view: the engine has stopped")

@@ -46,3 +46,25 @@ func (s snapshot) sees(xid uint32) bool {
 	}
 	return full < s.xmax && !slices.Contains(s.running, full)
 }
+
+// taken remembers the last transactions that were taken from the log. A snapshot may
+// be older than some of them, or not see one whose commit is still under way.
+type taken struct {
+	ring [1 << 14]uint32
+	n    int
+}
+
+func (t *taken) add(xid uint32) {
+	t.ring[t.n%len(t.ring)] = xid
+	t.n++
+}
+
+// in reports whether a snapshot sees all of them.
+func (t *taken) in(s snapshot) bool {
+	for _, xid := range t.ring[:min(t.n, len(t.ring))] {
+		if !s.sees(xid) {
+			return false
+		}
+	}
+	return true
+}
