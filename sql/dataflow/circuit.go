@@ -3,6 +3,7 @@ package dataflow
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/zset"
@@ -36,6 +37,7 @@ type node struct {
 	table  any
 	rows   *zset.Batch
 	label  string
+	row    []*row.Type // of the rows that it fails on, where known
 
 	users       int  // of the node's output, the circuit's output included
 	consolidate bool // a user would do work twice for the same row
@@ -99,6 +101,26 @@ func (c *Circuit) add(n *node) NodeID {
 // part of the fingerprint of a saved state: the SQL of a condition, for example, since
 // operators do not know the text of their expressions.
 func (c *Circuit) Label(id NodeID, text string) { c.nodes[id].label = text }
+
+// SetRow says of which types the columns are of the rows that a node may fail on, for
+// messages. A nil type, or a column beyond the list, is not shown.
+func (c *Circuit) SetRow(id NodeID, types []*row.Type) { c.nodes[id].row = types }
+
+// FailingRow is the row of the error that Errors gives, as text: its values in
+// parentheses, "" if their types are not known.
+func (c *Circuit) FailingRow() string {
+	_, r, id := c.errors.example()
+	if id < 0 || int(id) >= len(c.nodes) || c.nodes[id].row == nil {
+		return ""
+	}
+	var shown []string
+	for i, v := range r.Split(nil) {
+		if types := c.nodes[id].row; i < len(types) && types[i] != nil {
+			shown = append(shown, types[i].Show(v))
+		}
+	}
+	return "(" + strings.Join(shown, ", ") + ")"
+}
 
 // SetOutput makes a node the circuit's output.
 func (c *Circuit) SetOutput(id NodeID) {

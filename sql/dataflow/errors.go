@@ -29,8 +29,14 @@ func (e *Errors) Count() int64 { return e.count }
 // Example is one of the errors: the least by bytes, so the same one for the same
 // errors. ok is false if there is none.
 func (e *Errors) Example() (message string, r row.Row, ok bool) {
+	message, r, node := e.example()
+	return message, r, node >= 0
+}
+
+// example is Example with the operator, which is -1 if there is no error.
+func (e *Errors) example() (message string, r row.Row, node NodeID) {
 	if e.count == 0 {
-		return "", nil, false
+		return "", nil, -1
 	}
 	if e.least == nil {
 		for r := range e.set.All() {
@@ -40,7 +46,7 @@ func (e *Errors) Example() (message string, r row.Row, ok bool) {
 		}
 	}
 	values := e.least.Split(nil)
-	return string(values[0]), bytes.Clone(values[1]), true
+	return string(values[0]), bytes.Clone(values[1]), NodeID(binary.BigEndian.Uint32(values[2]))
 }
 
 func (e *Errors) add(node NodeID, message string, r row.Row, weight int64) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/sql/dataflow"
 	"github.com/millrace/millrace/sql/expr"
+	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/tree"
 )
 
@@ -72,7 +73,9 @@ func (l *lowerer) call(in lowered, exprs []tree.Expr, ids []col) (lowered, error
 		call.Columns = append(call.Columns, typ)
 	}
 	l.remote = append(l.remote, call.Expressions...)
-	return lowered{l.circuit.Add(dataflow.NewCall(call, columns), in.id), slices.Concat(in.layout, ids)}, nil
+	id := l.circuit.Add(dataflow.NewCall(call, columns), in.id)
+	l.rows(id, in)
+	return lowered{id, slices.Concat(in.layout, ids)}, nil
 }
 
 // text is an expression as SQL; column columns[i] of the row is ci.
@@ -143,7 +146,19 @@ func (l *lowerer) project(n *project, in lowered) (lowered, error) {
 	}
 	id := l.circuit.Add(dataflow.NewMap(scalars), out.id)
 	l.label(id, in, native...)
+	l.rows(id, in)
 	return lowered{id, ids}, nil
+}
+
+// rows tells a node the types of the rows that it may fail on, for messages.
+func (l *lowerer) rows(id dataflow.NodeID, in lowered) {
+	types := make([]*row.Type, len(in.layout))
+	for i, c := range in.layout {
+		if c != noCol {
+			types[i], _ = l.typeOf(c, false) // what has no type is not shown
+		}
+	}
+	l.circuit.SetRow(id, types)
 }
 
 // unnamed is columns that are none of the plan's.
@@ -170,6 +185,7 @@ func (l *lowerer) filter(conds []tree.Expr, in lowered) (lowered, error) {
 		}
 		id := l.circuit.Add(dataflow.NewFilter(cond), in.id)
 		l.label(id, in, all)
+		l.rows(id, in)
 		in = lowered{id, in.layout}
 	}
 	if len(remote) == 0 {

@@ -106,10 +106,10 @@ func TestAttack(t *testing.T) {
 	for _, name := range []string{"on_trigger", "on_statement", "on_hold", "on_index", "on_check", "on_domain"} {
 		a.same(name, "attacks")
 	}
-	told(t, a.until("on_quiet", "lagging"), "read-only")
+	a.until("on_quiet", "lagging", "read-only")
 	if a.Text("SELECT current_setting('server_version_num')::int < 180000") == "t" {
-		told(t, a.until("on_deferred", "lagging"), "deferrable")
-		told(t, a.until("on_again", "lagging"), "deferrable")
+		a.until("on_deferred", "lagging", "deferrable")
+		a.until("on_again", "lagging", "deferrable")
 	}
 	if got := a.Text("SELECT string_agg(DISTINCT format('%s %s as %s of %s', place, says, role, session), '; ') FROM record WHERE says LIKE 'done%' OR role IN ('" + worker + "', '" + b.role + "', 'postgres')"); got != "NULL" {
 		t.Errorf("attacks succeeded: %s", got)

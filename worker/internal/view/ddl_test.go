@@ -70,11 +70,24 @@ func (d desk) reason(view string) string {
 	return d.Text("SELECT reason FROM ml.views WHERE name = '" + view + "'")
 }
 
-// until waits until a view is in a state, and returns the reason.
-func (d desk) until(view, state string) string {
+// until waits until a view is in a state, for a reason that contains all the words.
+func (d desk) until(view, state string, words ...string) {
 	d.t.Helper()
-	milltest.Until(d.t, view+" is "+state, func() bool { return d.state(view) == state })
-	return d.reason(view)
+	last := ""
+	defer func() {
+		if d.t.Failed() {
+			d.t.Logf("%s is %s", view, last)
+		}
+	}()
+	milltest.Until(d.t, view+" is "+state, func() bool {
+		last = d.Text("SELECT concat(state, ': ', reason) FROM ml.views WHERE name = '" + view + "'")
+		for _, w := range words {
+			if !strings.Contains(last, w) {
+				return false
+			}
+		}
+		return strings.HasPrefix(last, state)
+	})
 }
 
 // told fails the test unless text contains all the words.
@@ -140,7 +153,7 @@ func tablesDDL(t *testing.T, d desk) {
 	d.step("v", "CREATE SCHEMA "+d.role+"_2; ALTER TABLE t SET SCHEMA "+d.role+"_2; INSERT INTO "+d.role+"_2.t (id, a) VALUES (82, 1)")
 	d.step("v", "VACUUM FULL "+d.role+"_2.t; INSERT INTO "+d.role+"_2.t (id, a) VALUES (83, 1); DROP SCHEMA IF EXISTS nothing")
 	d.Run("DROP SCHEMA " + d.role + "_2 CASCADE")
-	told(t, d.until("v", "orphaned"), "dropped")
+	d.until("v", "orphaned", "dropped")
 }
 
 func truncateDDL(t *testing.T, d desk) {
@@ -175,7 +188,7 @@ func partitionsDDL(t *testing.T, d desk) {
 	d.step("v", "TRUNCATE p; INSERT INTO p VALUES (10, 'x', 1)")
 	d.step("v", "ALTER TABLE p RENAME COLUMN n TO m; INSERT INTO p (k, v, m) VALUES (11, 'x', 1)")
 	d.Run("CREATE UNLOGGED TABLE p5 PARTITION OF p FOR VALUES FROM (500) TO (600)")
-	told(t, d.until("v", "errored"), "p5")
+	d.until("v", "errored", "p5")
 	d.step("v", "DROP TABLE p5")
 }
 
@@ -198,7 +211,7 @@ func inheritanceDDL(t *testing.T, d desk) {
 	d.step("v", "INSERT INTO c VALUES (2, 2, 'x'); UPDATE p SET n = n + 1; DELETE FROM c WHERE id = 1")
 	d.same("only_p", "changes of the child")
 	d.each("CREATE TABLE c2 (PRIMARY KEY (id)) INHERITS (p); INSERT INTO c2 VALUES (3, 3)")
-	told(t, d.until("v", "errored"), "c2", "ml.track")
+	d.until("v", "errored", "c2", "ml.track")
 	d.step("v", "SELECT ml.track('c2')")
 	d.step("v", "ALTER TABLE c NO INHERIT p")
 }
@@ -206,7 +219,7 @@ func inheritanceDDL(t *testing.T, d desk) {
 func orphanDDL(t *testing.T, d desk) {
 	d.step("v", tableT+"; SELECT ml.create_view('w', 'SELECT b, max(id) FROM t GROUP BY b')")
 	d.each("CREATE TABLE last AS TABLE v; DROP TABLE t CASCADE")
-	told(t, d.until("v", "orphaned"), "dropped")
+	d.until("v", "orphaned", "dropped")
 	if got := d.Text("SELECT count(*) FROM (TABLE v EXCEPT ALL TABLE last) AS x"); got != "0" {
 		t.Errorf("%s rows changed when the plain view was dropped", got)
 	}
@@ -220,7 +233,7 @@ func orphanDDL(t *testing.T, d desk) {
 func publicationDDL(t *testing.T, d desk) {
 	d.step("v", tableT)
 	d.each("ALTER PUBLICATION millrace DROP TABLE t; INSERT INTO t (id, a) VALUES (90, 1)")
-	told(t, d.until("v", "errored"), "ml.track")
+	d.until("v", "errored", "ml.track")
 	told(t, d.Refused("55000", "SELECT ml.wait('v')").Message, "ml.track")
 	d.each("DELETE FROM t WHERE id < 5; SELECT ml.track('t')")
 	milltest.Until(t, "v is followed again", func() bool { return d.state("v") == "live" })
@@ -311,7 +324,7 @@ func TestPublication(t *testing.T) {
 			}
 		}
 		d.Run("ALTER PUBLICATION millrace " + change)
-		told(t, d.until("v", "errored"), "ml.track")
+		d.until("v", "errored", "ml.track")
 		_ = d.Try("UPDATE t SET b = b || 'x', z = 3 WHERE id < 5") // refused with a column list
 		d.each("SELECT ml.track('t'); SELECT ml.track('calm')")
 		other.Run("SELECT ml.track('calm')")
@@ -343,12 +356,12 @@ func TestOwned(t *testing.T) {
 	d.Refused("42501", "REASSIGN OWNED BY "+d.role+" TO "+other.role)
 	pgtest.Exec(t, e.AdminURL, "REVOKE "+other.role+" FROM "+d.role+"; REASSIGN OWNED BY "+d.role+" TO "+other.role)
 	pgtest.Exec(t, e.AdminURL, "ALTER SCHEMA "+d.role+" OWNER TO "+d.role)
-	told(t, d.until("v", "errored"), "owner")
+	d.until("v", "errored", "owner")
 	// What is written now is written by a function of the other role's.
 	d.each("CREATE TABLE mine (id int PRIMARY KEY); SELECT ml.track('mine'); SELECT ml.create_view('w', 'SELECT id FROM mine'); CREATE TABLE record (role name); GRANT INSERT ON record TO public; GRANT ALL ON w TO public; GRANT USAGE ON SCHEMA " + d.role + " TO public")
 	d.Run("CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO " + d.role + ".record VALUES (current_user); RETURN NULL; END $$; CREATE TRIGGER x AFTER INSERT ON w FOR EACH ROW EXECUTE FUNCTION spy()")
 	d.Run("INSERT INTO mine VALUES (1)")
-	told(t, d.until("w", "lagging"), "does not belong")
+	d.until("w", "lagging", "does not belong")
 	if err := worker.Enroll(t.Context(), e.AdminURL, d.role, false); err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,9 @@
 package view
 
 import (
-	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/zset"
@@ -124,28 +124,11 @@ func nearly(a, b float64) bool {
 	return math.Abs(a-b) <= tolerance*max(math.Abs(a), math.Abs(b))
 }
 
-// text shows a row to a person: its values as they travel, in hexadecimal where they
-// are no text.
+// text shows a row to a person.
 func (p pinnedView) text(r row.Row) string {
-	out := "("
+	var shown []string
 	for i, v := range r.Split(nil) {
-		if i > 0 {
-			out += ", "
-		}
-		switch t := p.types[i]; {
-		case v == nil:
-			out += "NULL"
-		case t.Kind == row.Text || t.Kind == row.Bpchar || t.Kind == row.Name || t.Kind == row.Enum:
-			out += fmt.Sprintf("%q", string(v))
-		case t.Kind == row.Int4:
-			out += fmt.Sprint(v.Int4())
-		case t.Kind == row.Int8:
-			out += fmt.Sprint(v.Int8())
-		case p.floats[i]:
-			out += fmt.Sprint(float(t, v))
-		default:
-			out += fmt.Sprintf("\\x%x", []byte(v))
-		}
+		shown = append(shown, p.types[i].Show(v))
 	}
-	return out + ")"
+	return "(" + strings.Join(shown, ", ") + ")"
 }

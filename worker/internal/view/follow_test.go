@@ -2,6 +2,7 @@ package view_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/internal/milltest"
@@ -129,4 +130,27 @@ func TestWaitAfterChange(t *testing.T) {
 	c.Refused("55000", "SELECT ml.wait('x')")
 	c.Run("SELECT ml.resume_view('x')")
 	c.Run("SELECT ml.wait('x')")
+}
+
+// TestFailingRow has a query fail on one row, and heal.
+func TestFailingRow(t *testing.T) {
+	e := milltest.Start(t, nil)
+	_, url := e.Role(t, "owner")
+	c := milltest.Open(t, url)
+	c.Run("CREATE TABLE item (id int PRIMARY KEY, a int, b int); INSERT INTO item SELECT i, i, 1 FROM generate_series(1, 5) AS i; SELECT ml.track('item'); SELECT ml.create_view('r', 'SELECT id, a / b AS r FROM item')")
+	c.Run("SELECT ml.wait('r')")
+	c.Run("UPDATE item SET b = 0, a = 77 WHERE id = 4")
+	f := c.Refused("55000", "SELECT ml.wait('r')")
+	for _, part := range []string{"division by zero", "(4, 77, 0)", "position"} {
+		if !strings.Contains(f.Message, part) {
+			t.Errorf("message %q does not name %s", f.Message, part)
+		}
+	}
+	if got := c.Text("SELECT count(*) || ' ' || sum(r) FROM r"); got != "5 15" {
+		t.Errorf("the table has %s, want its last good contents, 5 15", got)
+	}
+	c.Run("INSERT INTO item VALUES (6, 6, 1)")
+	c.Run("UPDATE item SET b = 7 WHERE id = 4")
+	c.Run("SELECT ml.wait('r')")
+	equal(t, c, "r")
 }

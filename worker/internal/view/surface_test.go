@@ -94,7 +94,7 @@ func pauseSurface(t *testing.T, e *milltest.Env, d desk) {
 	d.step("v", tableT)
 	d.Run("SELECT ml.pause_view('v')")
 	d.Run("CREATE TABLE places AS SELECT v.ctid AS place, v.* FROM v")
-	told(t, d.until("v", "paused"), "ml.pause_view")
+	d.until("v", "paused", "ml.pause_view")
 	d.Run("UPDATE t SET a = 100 WHERE id = 1")
 	told(t, d.Refused("55000", "SELECT ml.wait('v')").Message, "paused", "ml.pause_view")
 	if got := d.Text("SELECT count(*) FROM (TABLE v EXCEPT ALL SELECT a, b, count, sum FROM places) AS x"); got != "0" {
@@ -232,7 +232,7 @@ func registerSurface(t *testing.T, e *milltest.Env, d desk) {
 		d.Refused("42501", bad)
 	}
 	d.Run(row("spied", "spy", d.role, "{}") + "; NOTIFY millrace_view")
-	told(t, d.until("spied", "errored"), "may not read")
+	d.until("spied", "errored", "may not read")
 	for _, settings := range []string{"[]", "3", `{"TimeZone": 3}`, `{"search_path": "public"}`, `{"role": "postgres"}`, `{"DateStyle": "ISO; DROP TABLE own"}`, `{"DateStyle": "nonsense"}`} {
 		d.Run("DELETE FROM ml_private.view WHERE view = 'own'::regclass; " + row("own", "mine", d.role, settings) + "; NOTIFY millrace_view")
 		d.until("own", "errored")
@@ -265,12 +265,12 @@ func privilegeSurface(t *testing.T, e *milltest.Env, d desk) {
 	d.step("v", "SELECT ml.create_view('v', 'SELECT a, count(*) FROM "+other.role+".s GROUP BY a')")
 	d.Refused("42501", "SELECT ml.create_view('w', 'SELECT b FROM "+other.role+".s')")
 	other.Run("REVOKE SELECT (a) ON s FROM " + d.role)
-	told(t, d.until("v", "errored"), "may not read column a")
+	d.until("v", "errored", "may not read column a")
 	other.Run("GRANT SELECT ON s TO " + d.role)
 	milltest.Until(t, "the view is back", func() bool { return d.state("v") == "live" })
 	d.step("v", "SELECT 1")
 	other.Run("ALTER TABLE s ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON s USING (a > 5)")
-	told(t, d.until("v", "errored"), "row")
+	d.until("v", "errored", "row")
 	d.Refused("0A000", "SELECT ml.create_view('w', 'SELECT id FROM "+other.role+".s')")
 	other.step("x", "SELECT ml.create_view('x', 'SELECT id FROM s'); INSERT INTO s VALUES (2, 9, 9)")
 	other.Run("ALTER TABLE s DISABLE ROW LEVEL SECURITY")
@@ -278,7 +278,7 @@ func privilegeSurface(t *testing.T, e *milltest.Env, d desk) {
 	d.step("v", "SELECT 1")
 	// The result's owner.
 	pgtest.Exec(t, e.AdminURL, "ALTER TABLE "+d.role+".v OWNER TO "+other.role)
-	told(t, d.until("v", "errored"), "owner")
+	d.until("v", "errored", "owner")
 	pgtest.Exec(t, e.AdminURL, "ALTER TABLE "+d.role+".v OWNER TO "+d.role)
 	milltest.Until(t, "the view is back", func() bool { return d.state("v") == "live" })
 	d.step("v", "SELECT 1")

@@ -173,6 +173,9 @@ func (e *Engine) broken(v *view, err error) {
 // would, and takes it out when that row is gone.
 func (e *Engine) judge(v *view) {
 	count, example, _ := v.plan.Circuit.Errors()
+	if r := v.plan.Circuit.FailingRow(); r != "" {
+		example += " in row " + r
+	}
 	switch {
 	case count > 0 && (v.state == stateLive || v.state == stateLagging || v.state == stateCatchingUp):
 		v.fail(stateErrored, "%s (%d rows, since position %s); the table keeps its last good contents", example, count, e.position)

@@ -11,6 +11,7 @@ import (
 // seen is what the catalog showed when it was last looked at.
 type seen struct {
 	position  replication.LSN // of the engine then
+	at        time.Time
 	latest    string          // ml_private.latest; "" to compare all views
 	parents   []uint32        // tables that can have partitions or descendants
 	strangers map[uint32]bool // followed tables that belong to no view
@@ -27,18 +28,29 @@ func (e *Engine) meet(relation uint32) {
 	}
 }
 
-// look notices, before a later position is told to anybody, what the log does not
-// tell: whoever attaches a partition and then waits finds its rows.
+// look notices what the log does not tell, soon after it has happened.
 func (e *Engine) look(ctx context.Context) {
-	if e.position != e.seen.position || e.seen.latest == "" {
+	if e.seen.latest == "" || e.position != e.seen.position && time.Since(e.seen.at) > 20*time.Millisecond {
 		e.glance(ctx)
 	}
 }
 
+// lookNow looks on behalf of somebody who waits for what he has committed before:
+// whoever attaches a partition and then waits finds its rows. A look at the time when
+// the position was reached would be too early: a transaction is in the log before it
+// can be seen.
+func (e *Engine) lookNow(ctx context.Context) error {
+	return e.do(ctx, func() {
+		if e.stream != nil {
+			e.glance(ctx)
+			e.publish()
+		}
+	})
+}
+
 // glance compares a fingerprint of the catalog, and all views if it has changed.
 func (e *Engine) glance(ctx context.Context) {
-	e.seen.stranger = false
-	position := e.position
+	e.seen.stranger, e.seen.position, e.seen.at = false, e.position, time.Now()
 	for range 3 {
 		var latest string
 		err := e.config.Pool.QueryRow(ctx, "SELECT ml_private.latest($1)", e.seen.parents).Scan(&latest)
@@ -55,7 +67,6 @@ func (e *Engine) glance(ctx context.Context) {
 			return
 		}
 	}
-	e.seen.position = position
 }
 
 // compareAll takes the catalog as it is: views whose tables have changed are built
