@@ -91,6 +91,7 @@ func (e *Engine) build(ctx context.Context, wait *sync.WaitGroup) {
 		return
 	}
 	job := newCopyJob()
+	job.changes = e.seen.changes
 	e.copying = job
 	wait.Go(func() {
 		var all []*prepared
@@ -112,6 +113,10 @@ func (e *Engine) planned(ctx context.Context, wait *sync.WaitGroup, job *copyJob
 		switch {
 		case v == nil || v.Generation != p.definition.Generation || v.Definition != p.definition.Definition:
 			continue // dropped or changed meanwhile: built in the next round
+		case p.err != nil && job.changes != e.seen.changes:
+			v.building = false
+			v.rebuild("the tables below it have changed") // while it was compiled
+			continue
 		case p.err != nil:
 			e.refuse(v, p.err)
 			continue

@@ -19,6 +19,7 @@ import (
 // copyJob builds views: it copies tables that are not kept yet, or not with enough
 // columns, and keeps their transactions meanwhile.
 type copyJob struct {
+	changes   int // that the catalog had seen when it began
 	views     []*prepared
 	units     []*copyUnit
 	retaining bool

@@ -70,8 +70,9 @@ func (d desk) reason(view string) string {
 	return d.Text("SELECT reason FROM ml.views WHERE name = '" + view + "'")
 }
 
-// until waits until a view is in a state, for a reason that contains all the words.
-func (d desk) until(view, state string, words ...string) {
+// until waits until a view is in a state, for a reason that contains all the words,
+// and returns both.
+func (d desk) until(view, state string, words ...string) string {
 	d.t.Helper()
 	last := ""
 	defer func() {
@@ -88,6 +89,7 @@ func (d desk) until(view, state string, words ...string) {
 		}
 		return strings.HasPrefix(last, state)
 	})
+	return last
 }
 
 // told fails the test unless text contains all the words.

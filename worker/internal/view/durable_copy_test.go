@@ -17,7 +17,7 @@ func TestCopyAheadOfLog(t *testing.T) {
 	c.Run("SELECT ml.create_view('sums', 'SELECT count(*), sum(n) FROM item'); SELECT ml.create_view('bigs', 'SELECT count(*) FROM big')")
 	s.settle()
 	stop() // the slot stays, and is behind from here on
-	c.Run("INSERT INTO big SELECT generate_series(1, 60000)")
+	c.Run("INSERT INTO big SELECT generate_series(1, 250000)")
 	c.Run("INSERT INTO item VALUES (1, 10), (2, 20), (3, 30); UPDATE item SET n = n + 1; DELETE FROM item WHERE id = 2")
 	s.run()
 	s.settle()

@@ -50,8 +50,11 @@ func (s *site) position() replication.LSN {
 func TestSlotNotAhead(t *testing.T) {
 	t.Parallel()
 	i := newItem(newSite(t))
+	i.stop()
+	i.config.Checkpoint = 700 * time.Millisecond // so that the position is often ahead of the disk
+	i.run()
+	i.settle()
 	admin := i.openAdmin()
-	milltest.Until(t, "a checkpoint", func() bool { return i.log.count("views: checkpoint position") > 0 })
 	moved := map[string]bool{}
 	for k := range 150 {
 		i.c.Run("UPDATE item SET n = n + 1 WHERE id = " + strconv.Itoa(1+k%50))
@@ -66,8 +69,8 @@ func TestSlotNotAhead(t *testing.T) {
 		moved[text] = true
 		time.Sleep(5 * time.Millisecond)
 	}
-	if len(moved) < 3 {
-		t.Errorf("the slot was at %d positions, want several", len(moved))
+	if len(moved) < 2 {
+		t.Error("the slot has not moved")
 	}
 }
 

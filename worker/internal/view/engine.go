@@ -20,7 +20,6 @@ type Engine struct {
 	config   Config
 	sessions sessions
 	commands chan func() // run by the goroutine that owns what follows
-	running  atomic.Bool // that goroutine takes commands
 
 	stores   map[uint32]*store
 	views    map[uint32]*view

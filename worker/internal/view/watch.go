@@ -12,6 +12,7 @@ import (
 type seen struct {
 	position  replication.LSN // of the engine then
 	at        time.Time
+	changes   int             // of latest
 	latest    string          // ml_private.latest; "" to compare all views
 	parents   []uint32        // tables that can have partitions or descendants
 	strangers map[uint32]bool // followed tables that belong to no view
@@ -59,6 +60,7 @@ func (e *Engine) glance(ctx context.Context) {
 		}
 		if err == nil {
 			e.seen.latest, e.seen.strangers = latest, nil
+			e.seen.changes++
 			err = e.compareAll(ctx)
 		}
 		if err != nil {
@@ -77,7 +79,7 @@ func (e *Engine) compareAll(ctx context.Context) error {
 	}
 	var roots []uint32
 	for _, v := range e.order {
-		if v.stale && !v.building && v.state == stateErrored {
+		if v.stale && v.state == stateErrored && v.OwnerFits && v.Fault == "" {
 			v.rebuild("the tables below it have changed")
 		}
 		if v.plan != nil {
