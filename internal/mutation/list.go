@@ -12,8 +12,8 @@ func rule(name, breaks, condition, test string) Mutation {
 	return Mutation{name, breaks, rulesFile, "{" + condition + ", \"", "{false && (" + condition + "), \"", paths, test}
 }
 
-// mutations are the defences, each with the test that holds it.
-var mutations = []Mutation{
+// callMutations are the defences of calls, each with the test that holds it.
+var callMutations = []Mutation{
 	rule("DetectorOff", "own uncommitted rows are seen", "f.OwnLocks", "^TestSessionPath$/^Own"),
 	rule("SubtransactionRuleOff", "a call in a subtransaction goes by the session", "c.Subtransaction", "^TestSessionPath$/Savepoint"),
 	rule("SerializableRuleOff", "SERIALIZABLE goes by the session", `f.Isolation == "serializable"`, "^TestSessionPath$/Serializable"),

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,6 +36,9 @@ type Mutation struct {
 	Package string
 	Test    string // a regular expression for go test -run
 }
+
+// mutations are all of them.
+var mutations = slices.Concat(callMutations, viewMutations)
 
 func main() {
 	pattern := flag.String("run", "", "only mutations whose name matches")

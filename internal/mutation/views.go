@@ -1,0 +1,57 @@
+package main
+
+const (
+	view       = "./worker/internal/view"
+	dataflow   = "./sql/dataflow"
+	viewFolder = "worker/internal/view/"
+)
+
+// viewMutations are the defences of maintained views.
+var viewMutations = []Mutation{
+	// What survives a crash.
+	{"AcknowledgedAheadOfState", "the server forgets nothing that is not on disk", viewFolder + "loop.go", "target = e.checkpoints.position", "target = e.position", view, "^TestSlotNotAhead$"},
+	{"StateAheadOfTables", "the state on disk is not ahead of the tables", viewFolder + "checkpoint.go", "SET LOCAL synchronous_commit = local", "SET LOCAL synchronous_commit = off", view, "^TestStateOfLostTables$"},
+	{"TornStateKept", "a state in the middle of a step is not kept", viewFolder + "tick.go", "e.torn = true\n\t\treturn\n", "return\n", view, "^TestStopInStep$"},
+	{"HistoryUnchecked", "a state goes on only where the log does", viewFolder + "open.go", "case slot.ConfirmedFlush > e.position:", "case slot.ConfirmedFlush > e.position && false:", view, "^TestStateRefused$/SlotAhead"},
+	{"TablesOlderUnseen", "tables that were put back are noticed", viewFolder + "open.go", "case e.durable > shown:", "case e.durable > shown && false:", view, "^TestStateRefused$/TablesOlder"},
+	{"WriterUnfenced", "a lost writer commits nothing beside the next one", viewFolder + "open.go", "if err := fence(ctx, conn); err != nil {", "if err := error(nil); err != nil {", view, "^TestWriterFenced$"},
+
+	// What is copied, and what comes by the log.
+	{"VisibilityByPosition", "a copy shows what its snapshot sees, not what was in the log", viewFolder + "copy.go", "u.catchUp(j.retained)", "u.catchUp(slices.DeleteFunc(slices.Clone(j.retained), func(t *replication.Transaction) bool { return t.EndLSN <= j.until }))", view, "^TestCopyBesideStalledCommit$"},
+	{"RunningTransactionsSeen", "what is running in a snapshot is not seen by it", viewFolder + "snapshot.go", "return full < s.xmax && !slices.Contains(s.running, full)", "return full < s.xmax || slices.Contains(s.running, full)", view, "^TestCopyBesideStalledCommit$"},
+	{"CopyAppliedAgain", "what a copy shows is not applied to it again", viewFolder + "copy.go", "if u.snapshot.sees(t.XID) {", "if false && u.snapshot.sees(t.XID) {", view, "^TestCopy"},
+	{"LogBehindCopy", "what a copy shows does not come behind it", viewFolder + "copy.go", "return e.awaitPosition(ctx, j.until)", "return nil", view, "^TestCopyAheadOfLog$"},
+	{"NothingRetained", "transactions beside a copy are kept for it", viewFolder + "copy.go", "if !j.retaining {", "if j.retaining {", view, "^TestCopyBesideStalledCommit$"},
+	{"EarlyWriterLost", "who wrote before a table was followed is waited for", viewFolder + "copy.go", "if ended {", "if ended || true {", view, "^TestCopyBesideWriter$"},
+	{"ToastDropped", "what the log does not repeat stays", viewFolder + "store.go", "r = row.Append(r, s.cells[i])\n\t\t\tcontinue", "r = row.Append(r, nil)\n\t\t\tcontinue", view, "^TestToast$"},
+	{"EmptyAsNull", "an empty value is not NULL", viewFolder + "copyrows.go", "arena := make([]byte, 0, 1024)", "var arena []byte", view, "^TestDecodeEmpty$"},
+	{"RenameUnseen", "columns are what they were when copied", viewFolder + "tick.go", "if s.bound == r || s.described(r) {", "if true {", view, "^TestDDL$/^renames$"},
+	{"PartitionReadWhole", "a partition is copied once", viewFolder + "copy.go", "if u.part {", "if false {", view, "^TestDDL$/^partitions$"},
+	{"PublishedByRoot", "partitions are followed one by one", "ext/sql/19_relation.sql", "p.pubtruncate AND NOT p.pubviaroot AND (", "p.pubtruncate AND (", view, "^TestPublication$"},
+	{"UntrackedAccepted", "a view reads tables that are followed", "ext/sql/19_relation.sql", "WHERE NOT ml_private.followed(t) AND NOT EXISTS (", "WHERE false AND NOT EXISTS (", view, "^TestFollow$"},
+
+	// As whom rows are written, and beside whom.
+	{"ApplyAsWorker", "rows are written as the view's owner", "worker/internal/catalog/apply.sql", "VOLATILE SECURITY DEFINER SET", "VOLATILE SET", view, "^TestFollow$"},
+	{"GuardOff", "nobody but the worker writes a view", "sql/migrations/0003_view.up.sql", "    IF FOUND THEN\n        RETURN NULL;\n    END IF;\n    RAISE object_not_in_prerequisite_state USING", "    RETURN NULL;\n    RAISE object_not_in_prerequisite_state USING", view, "^TestSurface$/^guard$"},
+	{"GuardByRole", "another owner's code in the worker's session writes no view", "sql/migrations/0003_view.up.sql", "AND o.rolname OPERATOR(pg_catalog.=) CURRENT_USER;", ";", view, "^TestAttack$"},
+	{"ConstraintsDeferred", "one owner's constraints are not in the way of others", "worker/internal/catalog/apply.sql", "SET CONSTRAINTS ALL IMMEDIATE;", "", view, "^TestDeferredConstraint$"},
+	{"SettingsLeak", "one owner's settings do not reach another's values", viewFolder + "apply.go", "add(nil, \"RESET ALL\", parameters{})\n\t\t\tadd(", "add(", view, "^TestSettingsOfTriggers$"},
+	{"UsersTypesRendered", "a user's type runs nothing as the worker", viewFolder + "writing.go", "case !builtIn(t, n):", "case false:", view, "^TestTypesOfUsers$"},
+	{"OthersViewShown", "a request names own views only", viewFolder + "answer.go", "if r.View != nil && !visible[*r.View] {", "if false {", view, "^TestSurface$/^ask$"},
+	{"PrivilegeUnwatched", "what the owner may no longer read is not shown", viewFolder + "tables.go", "if denied != 0 {", "if false {", view, "^TestSurface$/^privileges$"},
+	{"PanicUncaught", "a bug in one view does not end the others", viewFolder + "tick.go", "if r := recover(); r != nil {", "if r := any(nil); r != nil {", view, "^TestPanicInCircuit$"},
+	{"KeyUnpaired", "a row whose key stays is changed in its place", viewFolder + "writing.go", "if v.plan.Key == nil {", "if true {", view, "^TestRowsStay$"},
+	{"PairTwice", "a row that is changed is not added too", viewFolder + "writing.go", "coming.Add(key, r, -1)\n", "", view, "^TestRowsStay$"},
+	{"PlacesMixed", "the worker knows where each row is", viewFolder + "writing.go", "w.places[len(w.moved)+i]", "w.places[i]", view, "^TestRowsStay$"},
+
+	// What is computed.
+	{"DistinctCountsRows", "DISTINCT gives a row once", "sql/dataflow/distinct.go", "case before <= 0 && after > 0:", "case after > before:", dataflow, "^TestLaw$"},
+	{"DistinctEndsEarly", "DISTINCT gives a row as long as one is there", "sql/dataflow/distinct.go", "case before > 0 && after <= 0:", "case after < before:", dataflow, "^TestLaw$"},
+	{"OuterJoinByKey", "an outer join extends each row", "sql/dataflow/match.go", "return class, s[0]\n", "return class, min(s[0], 1)\n", dataflow, "^TestLaw$"},
+	{"ErrorsStay", "an error goes with its row", "sql/dataflow/errors.go", "e.count += abs(after) - abs(before)", "e.count += abs(after-before)", dataflow, "^TestErrorsComeAndGo$"},
+	{"SumsOfFloatsRounded", "a sum is what remains, rounded once", "sql/aggregate/sum.go", "addScaled(&sum, x, w)\n\ts.close(&sum)", "v := sum.Float64() + x*float64(w)\n\tsum.Reset()\n\tsum.Add(v)\n\ts.close(&sum)", "./sql/aggregate", "^TestLaw$"},
+	{"ScalesUncounted", "a numeric's scale goes with it", "sql/numeric/sum.go", "s.terms[i].count == 0 && s.terms[i].total.IsZero()", "false", "./sql/numeric", "^TestSumAsPostgreSQL$"},
+	{"CountOverEmptyNull", "count over nothing is 0", "sql/aggregate/count.go", "func (c *count) Result() (row.Value, error) {", "func (c *count) Result() (row.Value, error) {\n\tif c.n == 0 {\n\t\treturn nil, nil\n\t}\n", "./sql/aggregate", "^TestLaw$"},
+	{"NotInTwoValued", "NOT IN knows unknown", "sql/plan/subquery.go", "if unknown != nil && negated && err == nil {", "if unknown != nil && negated && err != nil {", "./sql/plan", "^TestOracle$/^subqueries$"},
+	{"NullsJoined", "NULL equals nothing", "sql/dataflow/join.go", "if v == nil && (a.side.NullSafe == nil || !a.side.NullSafe[i]) {", "if v == nil && a.side.NullSafe != nil && !a.side.NullSafe[i] {", dataflow, "^TestLaw$"},
+}
