@@ -22,7 +22,7 @@ PG_PACKAGES = $(shell { $(GO) list $(PG_TREES); \
 	$(GO) list -f '{{join .TestImports " "}} {{join .XTestImports " "}} {{.ImportPath}}' ./... \
 	| awk '/internal\/pgtest / {print $$NF}'; } | sort -u)
 
-.PHONY: help build test test-pg test-matrix race demo lint fuzz bench mutations clean
+.PHONY: help build test test-pg test-matrix race demo lint fuzz fuzz-views bench mutations clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,17 @@ fuzz: ## run each fuzz target for FUZZTIME
 			echo "== $$file $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
 		done; \
+	done
+
+# Random cases of views start at SEED; a round, which has a server of its own, takes CASES.
+SEED ?= $(shell date +%s)
+CASES ?= 60
+
+fuzz-views: ## hold random views to their queries, from SEED on, until one differs
+	$(GO) test -count=1 -timeout $(TIMEOUT) -run 'Law' ./sql/dataflow ./sql/aggregate
+	for ((seed = $(SEED); ; seed += $(CASES))); do \
+		echo "== seeds $$seed to $$((seed + $(CASES) - 1))"; \
+		MILLRACE_LAW_SEED=$$seed MILLRACE_LAW_CASES=$(CASES) $(GO) test -count=1 -timeout $(TIMEOUT) -run '^TestLaw$$' ./worker/internal/view; \
 	done
 
 bench: ## run the benchmarks

@@ -181,7 +181,7 @@ func TestUninstall(t *testing.T) {
 //	\c the database
 //	CREATE EXTENSION postgres_fdw;
 //	GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO installer;
-//	GRANT CREATE ON DATABASE the_database TO installer;
+//	GRANT CREATE ON DATABASE the_database TO installer WITH GRANT OPTION;
 //
 // and, for each role to enroll that the installer has not itself made:
 //
@@ -198,7 +198,7 @@ func TestOrdinaryAdministrator(t *testing.T) {
 	boss := open(t, address)
 	boss.run("CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO " + installer +
 		"; CREATE SCHEMA " + alice + " AUTHORIZATION " + alice)
-	boss.run("DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO " + installer + "', current_database()); END$$")
+	boss.run("DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO " + installer + " WITH GRANT OPTION', current_database()); END$$")
 	if pgtest.Server(t).Major() >= 16 {
 		boss.run("GRANT " + alice + " TO " + installer + " WITH ADMIN OPTION")
 	}

@@ -43,7 +43,7 @@ and their spread. The table of figures goes to standard output.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&c.Rows, "rows", 100_000, "rows in the table below the views")
-	f.IntVar(&c.Rounds, "rounds", 5, "rounds of the backlog and of the writers")
+	f.IntVar(&c.Rounds, "rounds", 4, "rounds of the backlog and of the writers")
 	f.IntVar(&c.Changes, "changes", 200_000, "changes in a backlog")
 	f.IntVar(&c.Writers, "writers", 4, "connections that write")
 	f.DurationVar(&c.Slice, "slice", 2*time.Second, "how long they write before the worker is stopped or started")

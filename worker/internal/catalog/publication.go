@@ -2,9 +2,11 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/millrace/millrace/sql/token"
 )
@@ -52,6 +54,10 @@ func installPublication(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *I
 		script += "CREATE PUBLICATION " + Publication + ";" + giveTo(super, name, "PUBLICATION "+Publication, "DATABASE "+database)
 	}
 	if _, err := tx.Exec(ctx, script); err != nil {
+		var e *pgconn.PgError
+		if errors.As(err, &e) && e.Code == "42501" && !super {
+			return fmt.Errorf("catalog: publication: the administrator needs GRANT CREATE ON DATABASE %s … WITH GRANT OPTION: %w", database, err)
+		}
 		return fmt.Errorf("catalog: publication: %w", err)
 	}
 	if replicates {

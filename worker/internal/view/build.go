@@ -126,6 +126,13 @@ func (e *Engine) planned(ctx context.Context, wait *sync.WaitGroup, job *copyJob
 			job.need(e.stores[s.relation], s)
 		}
 	}
+	if e.overlooked(job) {
+		e.copying, e.seen.restart = nil, true
+		for _, p := range job.views {
+			e.views[p.definition.View].building = false
+		}
+		return
+	}
 	if len(job.units) == 0 {
 		e.filled(ctx, job, nil)
 		return

@@ -52,8 +52,11 @@ func (d desk) same(view, after string) {
 	}
 	before := d.t.Failed()
 	equal(d.t, d.Client, view)
-	if got := d.state("calm_view"); got != "live" {
-		d.t.Errorf("a view beside it is %s: %s", got, d.reason("calm_view"))
+	got := d.Text("SELECT concat(state, ': ', reason) FROM ml.views WHERE name = 'calm_view'")
+	if strings.Contains(got, "partitions of its own") { // PostgreSQL 14 needs a new stream
+		d.until("calm_view", "live")
+	} else if !strings.HasPrefix(got, "live") {
+		d.t.Errorf("a view beside it is %s", got)
 	}
 	if d.t.Failed() && !before {
 		d.t.Logf("first after: %s", after)

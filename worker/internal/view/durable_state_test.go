@@ -76,6 +76,9 @@ func TestStateKept(t *testing.T) {
 	if n := i.log.count("built anew"); n != 1 { // at the first start there is no checkpoint
 		t.Errorf("views were built anew %d times, want once", n)
 	}
+	if n := i.log.count("does not fit"); n != 0 {
+		t.Errorf("%d saved states did not fit, want none", n)
+	}
 	i.run()
 	i.settle()
 	i.compare("kinds", "parity")

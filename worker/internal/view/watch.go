@@ -2,7 +2,9 @@ package view
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/worker/internal/replication"
@@ -12,11 +14,34 @@ import (
 type seen struct {
 	position  replication.LSN // of the engine then
 	at        time.Time
-	changes   int             // of latest
-	latest    string          // ml_private.latest; "" to compare all views
-	parents   []uint32        // tables that can have partitions or descendants
-	strangers map[uint32]bool // followed tables that belong to no view
-	stranger  bool            // one was met for the first time
+	changes   int               // of latest
+	restart   bool              // the stream has to begin anew
+	streamed  map[uint32]string // followed_since of partitions that a stream began with
+	latest    string            // ml_private.latest; "" to compare all views
+	parents   []uint32          // tables that can have partitions or descendants
+	strangers map[uint32]bool   // followed tables that belong to no view
+	stranger  bool              // one was met for the first time
+}
+
+var errAttached = errors.New("a partition was attached with partitions of its own")
+
+// overlooked reports whether the stream may not send what a job copies. Before
+// PostgreSQL 15 a server does not notice, in a stream that has begun, that partitions
+// of a table are followed since that table was attached to another.
+func (e *Engine) overlooked(j *copyJob) bool {
+	if !strings.HasPrefix(e.writer.ParameterStatus("server_version"), "14") {
+		return false
+	}
+	again := false
+	for _, u := range j.units {
+		if u.deep && e.seen.streamed[u.relation] != u.since {
+			if e.seen.streamed == nil {
+				e.seen.streamed = map[uint32]string{}
+			}
+			e.seen.streamed[u.relation], again = u.since, true
+		}
+	}
+	return again
 }
 
 // meet notes a table of the log that no view reads: a new partition, perhaps.
@@ -116,6 +141,10 @@ func (e *Engine) compareShapes(ctx context.Context) error {
 // watch looks at all that [Engine.glance] is too frequent for: privileges, replica
 // identities, functions.
 func (e *Engine) watch(ctx context.Context) error {
+	if e.seen.restart {
+		e.seen.restart = false
+		return errAttached
+	}
 	if time.Since(e.watched) < time.Second || e.copying != nil {
 		return nil
 	}
