@@ -42,11 +42,14 @@ test-matrix: ## run the tests that speak with PostgreSQL with each of its versio
 		MILLRACE_TEST_PG=$$major $(GO) test -count=1 -timeout $(TIMEOUT) $(PG_PACKAGES); \
 	done
 
-# The tests of the algorithms and of the wire protocol, which run goroutines side by side.
+# What runs goroutines side by side: the algorithms, the wire protocol, and the engine
+# of the views, of which some tests go through all its goroutines.
 RACE_TREES := $(foreach tree,algorithms worker/internal/bridge,$(if $(wildcard $(tree)),./$(tree)/...))
+RACE_VIEWS := ^(TestFollow|TestSurface|TestPublication|TestCopyBesideWriter|TestStateKept)$$
 
-race: ## run the algorithm and protocol tests under the race detector (needs a C compiler)
+race: ## run what has goroutines under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short -timeout $(TIMEOUT) $(RACE_TREES)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout $(TIMEOUT) -run '$(RACE_VIEWS)' ./worker/internal/view
 
 demo: build ## show Millrace on a private PostgreSQL (KEEP=1: leave it running)
 	bin/millrace demo $(if $(KEEP),--keep)
@@ -79,7 +82,7 @@ fuzz-views: ## hold random views to their queries, from SEED on, until one diffe
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 60m ./...
 
-mutations: ## break one defence at a time in a copy, and expect a test to go red (about 5 minutes)
+mutations: ## break one defence at a time in a copy, and expect a test to go red (about 12 minutes)
 	$(GO) run ./internal/mutation
 
 clean: ## remove what was built

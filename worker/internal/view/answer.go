@@ -135,8 +135,8 @@ func (e *Engine) wait(ctx context.Context, r request, visible map[uint32]bool) (
 	ctx, cancel := context.WithTimeout(ctx, 900*time.Millisecond)
 	defer cancel()
 	if e.lookNow(ctx) != nil {
-		position, _, _ := e.shown.read()
-		return map[string]any{"done": false, "position": position.String()}, nil // the loop is in a long step
+		position, views, _ := e.shown.read() // the loop is in a long step, or makes the slot
+		return map[string]any{"done": false, "position": position.String(), "building": e.building(r.View, views, visible)}, nil
 	}
 	timer := time.NewTimer(5 * time.Millisecond)
 	defer timer.Stop()

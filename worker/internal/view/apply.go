@@ -39,6 +39,10 @@ func (e *Engine) apply(ctx context.Context, committed *time.Time) error {
 		if failed == nil || isConnection(err) {
 			return err
 		}
+		if code(err) == "23505" && !failed.view.unpaired {
+			failed.view.unpaired = true
+			continue
+		}
 		e.refuseWrite(failed.view, err)
 	}
 }

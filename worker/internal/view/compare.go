@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,12 +21,31 @@ import (
 // other.
 type cut struct {
 	snapshot snapshot
+	tables   []uint32        // below the view: what changes others does not matter
 	until    replication.LSN // everything that the snapshot sees was committed before
 	reached  func(ok bool)
 	began    time.Time
 }
 
-func (c *cut) admits(t *replication.Transaction) bool { return c.snapshot.sees(t.XID) }
+func (c *cut) admits(t *replication.Transaction) bool {
+	return c.snapshot.sees(t.XID) || !touches(t, c.tables)
+}
+
+// touches reports whether a transaction changes one of the tables.
+func touches(t *replication.Transaction, tables []uint32) bool {
+	return slices.ContainsFunc(t.Relations(), func(r *replication.Relation) bool { return slices.Contains(tables, r.OID) })
+}
+
+// tablesBelow lists the physical tables below a view, through other views.
+func (v *view) tablesBelow() []uint32 {
+	list := relations(v.feeds)
+	for _, f := range v.feeds {
+		if f.parent != nil {
+			list = append(list, f.parent.tablesBelow()...)
+		}
+	}
+	return list
+}
 
 // reachCut tells the comparison that its position is reached, or that there is none:
 // where a transaction that the snapshot does not see comes first in the log, before
@@ -36,7 +56,7 @@ func (e *Engine) reachCut() {
 		return
 	}
 	for _, t := range e.waiting {
-		if c.admits(t) {
+		if c.snapshot.sees(t.XID) && touches(t, c.tables) {
 			e.cut = nil
 			c.reached(false)
 			return
@@ -208,11 +228,15 @@ func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pg
 			result <- fault.New(fault.Busy, "another comparison waits for its position").WithHint("Try again.")
 			return
 		}
-		if !e.taken.in(s) {
+		var tables []uint32
+		if v := e.views[c.view]; v != nil {
+			tables = v.tablesBelow()
+		}
+		if !e.taken.in(s, tables) {
 			result <- nil // the tables show more than the snapshot already: begin again
 			return
 		}
-		e.cut = &cut{snapshot: s, until: until, began: time.Now(), reached: func(reached bool) {
+		e.cut = &cut{snapshot: s, tables: tables, until: until, began: time.Now(), reached: func(reached bool) {
 			v := e.views[c.view]
 			if ok = reached && v != nil; !ok {
 				result <- nil

@@ -154,3 +154,16 @@ func TestFailingRow(t *testing.T) {
 	c.Run("SELECT ml.wait('r')")
 	equal(t, c, "r")
 }
+
+// TestUniqueSwap swaps values under a unique index that is not the query's own key.
+func TestUniqueSwap(t *testing.T) {
+	e := milltest.Start(t, nil)
+	_, url := e.Role(t, "owner")
+	c := milltest.Open(t, url)
+	c.Run(`CREATE TABLE item (g int PRIMARY KEY, v int); INSERT INTO item SELECT i, i FROM generate_series(1, 9) AS i; SELECT ml.track('item');
+		SELECT ml.create_view('ranks', 'SELECT g, max(v) AS rank FROM item GROUP BY g', key => '{rank}')`)
+	c.Run("SELECT ml.wait('ranks')")
+	c.Run("UPDATE item SET v = 10 - v")
+	c.Run("SELECT ml.wait('ranks')")
+	equal(t, c, "ranks")
+}

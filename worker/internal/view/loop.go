@@ -111,7 +111,7 @@ func (e *Engine) nextBatch() []*replication.Transaction {
 		}
 		rows += t.Len()
 		n++
-		e.taken.add(t.XID)
+		e.taken.add(t)
 	}
 	batch := e.waiting[:n:n]
 	e.waiting = e.waiting[n:]

@@ -54,3 +54,20 @@ func TestRowsStay(t *testing.T) {
 		d.step("v", statement)
 	}
 }
+
+// TestWriterAlone begins beside a writer whose end nobody has noticed: its transaction
+// is ended before a row is written, whatever the network does.
+func TestWriterAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.open()
+	c.Run("CREATE TABLE item (id int PRIMARY KEY); SELECT ml.track('item'); SELECT ml.create_view('items', 'SELECT count(*) FROM item')")
+	earlier := milltest.Open(t, s.config.DatabaseURL)
+	earlier.Run("BEGIN; SELECT pg_advisory_lock(hashtextextended('millrace view writer', 0))")
+	s.run()
+	s.settle()
+	if earlier.Try("COMMIT") == nil {
+		t.Error("an earlier writer could commit")
+	}
+	s.compare("items")
+}

@@ -156,13 +156,18 @@ func (e *Engine) dropSlot(ctx context.Context) error {
 	return nil
 }
 
+// writeTimeout bounds one statement that writes rows: a trigger of an owner's that
+// sleeps does not hold up the others for longer.
+const writeTimeout = 30 * time.Second
+
 // openWriter opens the connection that result rows are written on. Losing its last
 // commits loses the position too, so it need not wait for the disk.
 func (e *Engine) openWriter(ctx context.Context) error {
 	config := e.config.Database.Copy()
 	for name, value := range map[string]string{
 		"application_name": "millrace view writer", "search_path": searchPath, "synchronous_commit": "off",
-		"lock_timeout": strconv.FormatInt(e.config.LockTimeout.Milliseconds(), 10), "client_encoding": "UTF8",
+		"statement_timeout": strconv.FormatInt(writeTimeout.Milliseconds(), 10),
+		"lock_timeout":      strconv.FormatInt(e.config.LockTimeout.Milliseconds(), 10), "client_encoding": "UTF8",
 		"timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "extra_float_digits": "3",
 	} {
 		config.RuntimeParams[name] = value

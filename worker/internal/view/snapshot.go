@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/millrace/millrace/worker/internal/replication"
 )
 
 // snapshot is pg_snapshot: which transactions are visible.
@@ -50,19 +52,29 @@ func (s snapshot) sees(xid uint32) bool {
 // taken remembers the last transactions that were taken from the log. A snapshot may
 // be older than some of them, or not see one whose commit is still under way.
 type taken struct {
-	ring [1 << 14]uint32
+	ring [1 << 13]takenOne
 	n    int
 }
 
-func (t *taken) add(xid uint32) {
-	t.ring[t.n%len(t.ring)] = xid
+type takenOne struct {
+	xid    uint32
+	tables []uint32 // that it changed
+}
+
+func (t *taken) add(x *replication.Transaction) {
+	one := &t.ring[t.n%len(t.ring)]
+	one.xid, one.tables = x.XID, one.tables[:0]
+	for _, r := range x.Relations() {
+		one.tables = append(one.tables, r.OID)
+	}
 	t.n++
 }
 
-// in reports whether a snapshot sees all of them.
-func (t *taken) in(s snapshot) bool {
-	for _, xid := range t.ring[:min(t.n, len(t.ring))] {
-		if !s.sees(xid) {
+// in reports whether a snapshot sees all of them that changed one of the tables.
+func (t *taken) in(s snapshot, tables []uint32) bool {
+	for i := range min(t.n, len(t.ring)) {
+		one := &t.ring[i]
+		if !s.sees(one.xid) && slices.ContainsFunc(one.tables, func(oid uint32) bool { return slices.Contains(tables, oid) }) {
 			return false
 		}
 	}

@@ -37,10 +37,13 @@ type view struct {
 	numbers []typeNumbers
 	node    uint32      // file of the table that applied was read from
 	applied *zset.Index // what the table holds: row → places
-	pending *zset.Set   // what is to be written: the circuit's output less what the table holds
-	output  *zset.Set   // the circuit's output, while applied is not known
-	retry   time.Time   // of writing, or of building
-	pause   time.Duration
+	// unpaired: a row that goes and one that comes with the same key are not made an
+	// update, since a unique index of the user's on other columns was in the way.
+	unpaired bool
+	pending  *zset.Set // what is to be written: the circuit's output less what the table holds
+	output   *zset.Set // the circuit's output, while applied is not known
+	retry    time.Time // of writing, or of building
+	pause    time.Duration
 
 	position   replication.LSN // that the table shows, if it is not the common one
 	lastChange time.Time

@@ -90,7 +90,9 @@ func (e *Engine) glance(ctx context.Context) {
 		}
 		if err != nil {
 			e.seen.latest, e.dirty = "", true // the next turn fails clearly, if this goes on
-			e.config.Log.Warn("views: the catalog could not be read", "err", err)
+			if ctx.Err() == nil {
+				e.config.Log.Warn("views: the catalog could not be read", "err", err)
+			}
 			return
 		}
 	}

@@ -72,6 +72,9 @@ func (w *writing) pair(coming *zset.Index) {
 		paired := false
 		key := w.view.keyOf(old.row)
 		for r := range coming.Rows(key) {
+			if w.view.unpaired {
+				break
+			}
 			w.moved = append(w.moved, old)
 			w.changed = append(w.changed, r)
 			coming.Add(key, r, -1)
