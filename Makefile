@@ -82,7 +82,7 @@ fuzz-views: ## hold random views to their queries, from SEED on, until one diffe
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 60m ./...
 
-mutations: ## break one defence at a time in a copy, and expect a test to go red (about 12 minutes)
+mutations: ## break one defence at a time in a copy, and expect a test to go red (about 15 minutes)
 	$(GO) run ./internal/mutation
 
 clean: ## remove what was built

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/ext"
@@ -81,6 +82,12 @@ func (w *Worker) connect(ctx context.Context) error {
 	poolConfig.MaxConns = 6
 	poolConfig.ConnConfig.RuntimeParams["application_name"] = "millrace worker"
 	poolConfig.ConnConfig.RuntimeParams["search_path"] = catalog.SearchPath // whatever the role's own setting is
+	// Of the pool alone: the connections that others make from this configuration have
+	// limits of their own, and a slot is made when it can be.
+	poolConfig.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		c.RuntimeParams["lock_timeout"] = "5s" // whatever a role locks, the worker goes on
+		return nil
+	}
 	if w.pool, err = pgxpool.NewWithConfig(ctx, poolConfig); err != nil {
 		return fmt.Errorf("worker: connect: %w", err)
 	}

@@ -25,7 +25,7 @@ var viewMutations = []Mutation{
 	{"EarlyWriterLost", "who wrote before a table was followed is waited for", viewFolder + "copy.go", "if ended {", "if ended || true {", view, "^TestCopyBesideWriter$"},
 	{"ToastDropped", "what the log does not repeat stays", viewFolder + "store.go", "r = row.Append(r, s.cells[i])\n\t\t\tcontinue", "r = row.Append(r, nil)\n\t\t\tcontinue", view, "^TestToast$"},
 	{"EmptyAsNull", "an empty value is not NULL", viewFolder + "copyrows.go", "arena := make([]byte, 0, 1024)", "var arena []byte", view, "^TestDecodeEmpty$"},
-	{"RenameUnseen", "columns are what they were when copied", viewFolder + "tick.go", "if s.bound == r || s.described(r) {", "if true {", view, "^TestDDL$/^renames$"},
+	{"RenameUnseen", "columns are what they were when copied", viewFolder + "tick.go", "if stamps[c.Number] != c.Stamp || since != s.since {", "if false && (stamps[c.Number] != c.Stamp || since != s.since) {", view, "^TestDDL$/^renames$"},
 	{"PartitionReadWhole", "a partition is copied once", viewFolder + "copy.go", "if u.part {", "if false {", view, "^TestDDL$/^partitions$"},
 	{"PublishedByRoot", "partitions are followed one by one", "ext/sql/19_relation.sql", "p.pubtruncate AND NOT p.pubviaroot AND (", "p.pubtruncate AND (", view, "^TestPublication$"},
 	{"UntrackedAccepted", "a view reads tables that are followed", "ext/sql/19_relation.sql", "WHERE NOT ml_private.followed(t) AND NOT EXISTS (", "WHERE false AND NOT EXISTS (", view, "^TestFollow$"},

@@ -69,7 +69,9 @@ CREATE POLICY owner ON ml_private.view
     USING (pg_has_role(owner, 'USAGE'))
     WITH CHECK (EXISTS (SELECT FROM pg_class AS c WHERE c.oid = view AND c.relkind = 'r' AND c.relowner = owner AND pg_has_role(c.relowner, 'USAGE'))
         AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = definition AND c.relkind = 'v' AND c.relowner = owner));
-GRANT SELECT, INSERT, UPDATE, DELETE ON ml_private.view TO PUBLIC;
+-- Enrolled roles write it, by their membership in the publication's owner: who may
+-- write a table may also lock it.
+GRANT SELECT ON ml_private.view TO PUBLIC;
 
 CREATE TABLE ml_private.view_state (
     view       oid         NOT NULL,

@@ -32,7 +32,7 @@ func viewGrants(worker string) string {
 
 // installPublication makes the publication and the role that owns it. Enrolled
 // roles are members of that role, so that each can add its own tables: PostgreSQL
-// asks for ownership of both. It also lets the worker's login replicate, if the
+// asks for ownership of both; and by it they may register views. It also lets the worker's login replicate, if the
 // administrator may say so: doctor tells, otherwise.
 func installPublication(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *Installation) error {
 	var publisher, database string
@@ -53,6 +53,7 @@ func installPublication(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *I
 	if !exists {
 		script += "CREATE PUBLICATION " + Publication + ";" + giveTo(super, name, "PUBLICATION "+Publication, "DATABASE "+database)
 	}
+	script += "GRANT INSERT, UPDATE, DELETE ON ml_private.view TO " + name // enrolled roles inherit it
 	if _, err := tx.Exec(ctx, script); err != nil {
 		var e *pgconn.PgError
 		if errors.As(err, &e) && e.Code == "42501" && !super {

@@ -80,7 +80,7 @@ func dropViews(ctx context.Context, tx pgx.Tx) error {
 		SELECT string_agg(statement, '; ' ORDER BY place) FROM (
 			SELECT 1, 'DROP PUBLICATION ' || quote_ident(pubname) FROM pg_publication WHERE pubname = $1
 			UNION ALL
-			SELECT 2, format('DROP ROLE %I', r.rolname) FROM pg_roles AS r, pg_database AS d
+			SELECT 2, format('REVOKE ALL ON ml_private.view FROM %1$I; DROP ROLE %1$I', r.rolname) FROM pg_roles AS r, pg_database AS d
 			WHERE d.datname = current_database() AND r.rolname = 'ml_publisher_' || d.oid
 			UNION ALL
 			SELECT 3, format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace

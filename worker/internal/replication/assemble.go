@@ -218,9 +218,6 @@ func (t *assembly) mark(xid uint32) {
 // have changed it; what is the same stays the same value.
 func (a *assembler) relation(m *relationMessage) error {
 	rel := m.relation
-	if old := a.relations[rel.OID].Relation; old != nil && old.equal(rel) {
-		rel = old
-	}
 	a.order++
 	to := a.relations
 	if a.current != nil {

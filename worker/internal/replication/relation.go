@@ -1,21 +1,14 @@
 package replication
 
-import "slices"
-
 // Relation is a table as it was at one position of the log. A table that is altered
-// appears as another Relation from there on; a Relation itself never changes, and
-// pointers to it are the same as long as the table is.
+// appears as another Relation from there on, and so does one that the server describes
+// again for any other reason: a column may have been replaced by one that looks alike.
+// A Relation itself never changes.
 type Relation struct {
 	OID             uint32
 	Namespace, Name string
 	ReplicaIdentity byte // as in pg_class.relreplident: d default, n nothing, f full, i index
 	Columns         []Column
-}
-
-// equal reports whether two relations say the same.
-func (r *Relation) equal(o *Relation) bool {
-	return r.OID == o.OID && r.Namespace == o.Namespace && r.Name == o.Name &&
-		r.ReplicaIdentity == o.ReplicaIdentity && slices.Equal(r.Columns, o.Columns)
 }
 
 // Column is a published column of a relation, in the order of its table. Dropped

@@ -22,7 +22,8 @@ func (e *Engine) apply(ctx context.Context, committed *time.Time) error {
 	for {
 		var list []*writing
 		for _, v := range e.order {
-			if v.live() && v.pending.Len() > 0 {
+			// A view waits for those below it: they are read together.
+			if v.live() && v.pending.Len() > 0 && e.parentsCurrent(v) {
 				list = append(list, newWriting(v)...)
 			}
 		}
@@ -36,8 +37,8 @@ func (e *Engine) apply(ctx context.Context, committed *time.Time) error {
 			e.pace.wrote(time.Since(began), time.Now())
 			return nil
 		}
-		if failed == nil || isConnection(err) {
-			return err
+		if failed == nil || e.writer.IsClosed() || ctx.Err() != nil {
+			return err // any other error, whatever code it has, may be an owner's trigger's
 		}
 		if code(err) == "23505" && !failed.view.unpaired {
 			failed.view.unpaired = true

@@ -37,7 +37,7 @@ func (e *Engine) audit(ctx context.Context) {
 func (e *Engine) afterView(last uint32) uint32 {
 	var first, next uint32
 	for _, v := range e.order {
-		if !v.live() {
+		if !v.live() || !e.parentsCurrent(v) {
 			continue
 		}
 		if first == 0 || v.View < first {

@@ -56,6 +56,10 @@ func (e *Engine) prepare(ctx context.Context, def definition, views map[uint32]b
 			return err
 		}
 		defer closeConn(conn)
+		// One snapshot: what is found of the tables is what their shape says.
+		if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+			return fmt.Errorf("view: prepare: %w", err)
+		}
 		compiled, d, err := compileView(ctx, conn, def.Definition, "")
 		if err != nil {
 			return err
@@ -156,6 +160,9 @@ func (e *Engine) refuse(v *view, err error) {
 	v.building = false
 	e.config.Log.Warn("views: a view is not maintained", "view", v.Name, "err", err)
 	v.delayed("%v", err)
+	if isConnection(err) && v.state == stateErrored {
+		v.state = stateCatchingUp // it is not the view's fault
+	}
 }
 
 // filled fills the circuits of the views whose tables are there now. It runs on the
@@ -247,6 +254,9 @@ func (e *Engine) fill(ctx context.Context, p *prepared) {
 // adopt resolves the feeds of a compiled view.
 func (e *Engine) adopt(v *view, p *prepared) error {
 	for f, oid := range p.parents {
+		if e.views[oid].reaches(v) {
+			return fmt.Errorf("it would read itself, through %s", e.views[oid].Name)
+		}
 		f.parent, f.columns = e.views[oid], nil
 		for _, name := range p.names[f] {
 			i := slices.IndexFunc(f.parent.plan.Columns, func(c plan.Column) bool { return c.Name == name })

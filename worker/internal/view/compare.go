@@ -23,7 +23,8 @@ type cut struct {
 	snapshot snapshot
 	tables   []uint32        // below the view: what changes others does not matter
 	until    replication.LSN // everything that the snapshot sees was committed before
-	reached  func(ok bool)
+	reached  func(ctx context.Context, ok bool)
+	claimed  atomic.Bool // reached has begun, or the comparison has given up: who comes first
 	began    time.Time
 }
 
@@ -50,15 +51,19 @@ func (v *view) tablesBelow() []uint32 {
 // reachCut tells the comparison that its position is reached, or that there is none:
 // where a transaction that the snapshot does not see comes first in the log, before
 // one that it sees.
-func (e *Engine) reachCut() {
+func (e *Engine) reachCut(ctx context.Context) {
 	c := e.cut
 	if c == nil {
+		return
+	}
+	if c.claimed.Load() {
+		e.cut = nil // its comparison has given up
 		return
 	}
 	for _, t := range e.waiting {
 		if c.snapshot.sees(t.XID) && touches(t, c.tables) {
 			e.cut = nil
-			c.reached(false)
+			c.reached(ctx, false)
 			return
 		}
 	}
@@ -68,16 +73,8 @@ func (e *Engine) reachCut() {
 	}
 	if beyond || time.Since(c.began) > 10*time.Second {
 		e.cut = nil
-		c.reached(beyond)
+		c.reached(ctx, beyond)
 	}
-}
-
-// comparison is one run of ml.check_view.
-type comparison struct {
-	view   uint32
-	done   chan struct{}
-	err    error
-	result compared
 }
 
 type compared struct {
@@ -90,41 +87,40 @@ type compared struct {
 	Example   string `json:"example"`
 }
 
-var tickets atomic.Int64
-
 // compare begins a comparison and waits for it a little.
 func (e *Engine) compare(ctx context.Context, r request) (any, error) {
-	c := &comparison{view: *r.View, done: make(chan struct{})}
-	ticket := tickets.Add(1)
-	e.comparisons.Store(ticket, c)
-	go func() { // It ends with the engine's context, or after its own bound.
-		defer close(c.done)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Hour)
-		defer cancel()
-		c.err = e.runComparison(ctx, c)
-	}()
-	r.Ticket = ticket
+	var owner uint32
+	err := e.config.Pool.QueryRow(ctx, "SELECT owner FROM ml_private.view WHERE view = $1", *r.View).Scan(&owner)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fault.New(fault.NotFound, "there is no maintained view %d", *r.View)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("view: compare: %w", err)
+	}
+	if r.Ticket, err = e.comparisons.begin(*r.View, owner, e.runComparison); err != nil {
+		return nil, err
+	}
 	return e.compared(r)
 }
 
 // compared waits a little for a comparison.
 func (e *Engine) compared(r request) (any, error) {
-	value, ok := e.comparisons.Load(r.Ticket)
-	if !ok || value.(*comparison).view != *r.View {
-		return nil, fault.New(fault.NotFound, "there is no comparison %d", r.Ticket)
+	c, err := e.comparisons.find(r.Ticket, *r.View)
+	if err != nil {
+		return nil, err
 	}
-	c := value.(*comparison)
+	c.ask()
 	select {
 	case <-c.done:
 	case <-time.After(900 * time.Millisecond):
 		return compared{Ticket: r.Ticket}, nil
 	}
-	e.comparisons.Delete(r.Ticket)
 	if c.err != nil {
 		return nil, c.err
 	}
-	c.result.Done, c.result.Ticket = true, r.Ticket
-	return c.result, nil
+	result := c.result
+	result.Done, result.Ticket = true, r.Ticket
+	return result, nil
 }
 
 // runComparison compares, and begins again where the log's order is not that of
@@ -132,6 +128,9 @@ func (e *Engine) compared(r request) (any, error) {
 func (e *Engine) runComparison(ctx context.Context, c *comparison) error {
 	for range 20 {
 		again, err := e.compareOnce(ctx, c)
+		if code(err) == "55P03" {
+			return fault.New(fault.State, "a table that the comparison reads is locked").WithHint("Try again when the lock is released.")
+		}
 		if err != nil || !again {
 			return err
 		}
@@ -151,7 +150,7 @@ type pinnedView struct {
 func (e *Engine) pin(ctx context.Context, oid uint32) (p pinnedView, err error) {
 	doErr := e.do(ctx, func() {
 		v := e.views[oid]
-		if v == nil || !v.live() {
+		if v == nil || !v.live() || !e.parentsCurrent(v) {
 			err = fault.New(fault.State, "only a live view can be compared").WithHint("SELECT * FROM ml.views tells what this one waits for.")
 			return
 		}
@@ -223,8 +222,9 @@ func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pg
 	}
 	result := make(chan error, 1)
 	ok := false
+	position := &cut{snapshot: s, until: until}
 	err := e.do(ctx, func() {
-		if e.cut != nil {
+		if e.cut != nil && !e.cut.claimed.Load() {
 			result <- fault.New(fault.Busy, "another comparison waits for its position").WithHint("Try again.")
 			return
 		}
@@ -236,7 +236,11 @@ func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pg
 			result <- nil // the tables show more than the snapshot already: begin again
 			return
 		}
-		e.cut = &cut{snapshot: s, tables: tables, until: until, began: time.Now(), reached: func(reached bool) {
+		position.tables, position.began = tables, time.Now()
+		position.reached = func(loop context.Context, reached bool) {
+			if !position.claimed.CompareAndSwap(false, true) {
+				return // it has given up, and closes the connection
+			}
 			v := e.views[c.view]
 			if ok = reached && v != nil; !ok {
 				result <- nil
@@ -246,7 +250,7 @@ func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pg
 				result <- fault.New(fault.State, "the view is %s: %s", v.state, v.reason)
 				return
 			}
-			err := e.apply(ctx, nil) // what has not been written yet
+			err := e.apply(loop, nil) // what has not been written yet: all views' writer does not end with this caller
 			if err == nil && v.pending.Len() > 0 {
 				err = fault.New(fault.State, "the view could not be written: %s", v.reason)
 			}
@@ -255,7 +259,8 @@ func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pg
 			}
 			c.result.Position = e.position.String()
 			result <- err
-		}}
+		}
+		e.cut = position
 	})
 	if err != nil {
 		return false, err
@@ -264,6 +269,9 @@ func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pg
 	case err := <-result:
 		return ok, err
 	case <-ctx.Done():
+		if !position.claimed.CompareAndSwap(false, true) {
+			<-result // the loop is using the connection
+		}
 		return false, ctx.Err()
 	}
 }

@@ -48,7 +48,7 @@ type Engine struct {
 	watched      time.Time
 	seen         seen
 	shown        shown
-	comparisons  sync.Map               // of ml.check_view, by ticket
+	comparisons  comparisons            // of ml.check_view
 	note         atomic.Pointer[string] // what the whole engine waits for
 }
 
@@ -81,13 +81,14 @@ func (e *Engine) dropWaiting() {
 	}
 	if c := e.cut; c != nil {
 		e.cut = nil
-		c.reached(false) // it begins again
+		c.reached(context.Background(), false) // it begins again
 	}
 }
 
 // Run follows the log until ctx ends. What fails is tried again, with the state that
 // is in memory as long as it is whole.
 func (e *Engine) Run(ctx context.Context) {
+	defer e.comparisons.open(ctx)()
 	pause := 100 * time.Millisecond
 	for ctx.Err() == nil {
 		began := time.Now()

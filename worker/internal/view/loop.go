@@ -89,7 +89,7 @@ func (e *Engine) turn(ctx context.Context, wait *sync.WaitGroup) error {
 	if len(e.waiting) == 0 && e.cut == nil {
 		e.position = max(e.position, e.serverEnd)
 	}
-	e.reachCut()
+	e.reachCut(ctx)
 	e.build(ctx, wait)
 	if err := e.synchronize(ctx); err != nil {
 		return err

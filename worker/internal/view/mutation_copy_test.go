@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/millrace/millrace/internal/milltest"
@@ -27,9 +28,17 @@ func TestCopyBesideStalledCommit(t *testing.T) {
 	milltest.Until(t, "the copy waits", func() bool {
 		return c.Text("SELECT count(*) FROM ml.views WHERE name = 'sums' AND reason LIKE 'waiting to copy%'") == "1"
 	})
-	done := make(chan error, 1)
-	go func() { done <- stalled.Try("INSERT INTO item VALUES (2, 20)") }()
+	done, id := make(chan error, 1), 2
+	insert := func() { done <- stalled.Try(fmt.Sprintf("INSERT INTO item VALUES (%d, 20)", id)) }
+	go insert()
 	milltest.Until(t, "a commit waits for its standby", func() bool {
+		if len(done) > 0 { // the server had not taken up its new setting
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			id++
+			go insert()
+		}
 		return admin.Text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1"
 	})
 	c.Run("INSERT INTO other VALUES (1); SELECT ml.wait('others')") // later, and visible

@@ -19,7 +19,7 @@ type shown struct {
 
 type shownView struct {
 	name    string
-	state   state
+	state   state // its own, or that of a view below it which will not go on by itself
 	reason  string
 	current bool // its table shows the common position
 	built   bool // its circuit follows the log
@@ -31,13 +31,42 @@ type shownView struct {
 func (e *Engine) publish() {
 	views := make(map[uint32]shownView, len(e.order))
 	for _, v := range e.order {
-		views[v.View] = shownView{v.Name, v.state, v.reason, v.live() && v.pending.Len() == 0 && e.parentsCurrent(v), v.built(), v.Revision}
+		state, reason := v.state, v.reason
+		if b := v.blocker(); b != nil {
+			state, reason = b.state, "below it, "+b.Name+" is "+string(b.state)
+		}
+		views[v.View] = shownView{v.Name, state, reason, v.live() && v.pending.Len() == 0 && e.parentsCurrent(v), v.built(), v.Revision}
 	}
 	e.shown.mutex.Lock()
 	defer e.shown.mutex.Unlock()
 	e.shown.position, e.shown.views = e.position, views
 	close(e.shown.changed)
 	e.shown.changed = make(chan struct{})
+}
+
+// blocker is a view below v that does not go on by itself, nil for none.
+func (v *view) blocker() *view {
+	for _, f := range v.feeds {
+		if p := f.parent; p != nil {
+			if p.state == stateErrored || p.state == statePaused || p.state == stateOrphaned {
+				return p
+			}
+			if b := p.blocker(); b != nil {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+// parentsBuilt reports whether the circuits of all views below v follow the log.
+func (e *Engine) parentsBuilt(v *view) bool {
+	for _, f := range v.feeds {
+		if f.parent != nil && !(f.parent.built() && e.parentsBuilt(f.parent)) {
+			return false
+		}
+	}
+	return true
 }
 
 // parentsCurrent reports whether the views below v show the common position.

@@ -135,6 +135,12 @@ func (e *Engine) renew(v *view, d definition) {
 		v.resumed, v.state, v.reason = v.state, statePaused, "by ml.pause_view"
 	} else if !d.Paused && v.state == statePaused {
 		v.state, v.reason = v.resumed, ""
+		if v.state == stateLive || v.state == stateLagging {
+			v.state = stateCatchingUp // until its table is known to be as it was left
+		}
+		if v.built() {
+			e.judge(v)
+		}
 	}
 }
 

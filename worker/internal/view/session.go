@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,9 +30,26 @@ const searchPath = "pg_catalog, pg_temp"
 // errNoLogin is an owner on whose login nothing can run.
 var errNoLogin = errors.New("the owner is not enrolled, or is a superuser without a reader login: run millrace enroll")
 
+// sessionLimits are how long a connection's statements may wait and run; 0 is without
+// bound.
+type sessionLimits struct{ lock, statement time.Duration }
+
+// patientLimits are those of what may take long and holds nobody up: first copies,
+// comparisons and compiling.
+var patientLimits = sessionLimits{lock: 30 * time.Second}
+
+// longestEvaluation bounds one statement that a circuit leaves to PostgreSQL: all views
+// wait for it.
+const longestEvaluation = 30 * time.Second
+
 // connectAs opens the owner's own login, becomes the owner, and pins the settings
 // that values depend on.
 func (e *Engine) connectAs(ctx context.Context, owner string, settings map[string]string) (*pgx.Conn, error) {
+	return e.connectLimited(ctx, owner, settings, patientLimits)
+}
+
+// connectLimited is connectAs with other limits.
+func (e *Engine) connectLimited(ctx context.Context, owner string, settings map[string]string, limits sessionLimits) (*pgx.Conn, error) {
 	login, ok, err := e.config.Owners.Reader(ctx, owner)
 	if err != nil {
 		return nil, fmt.Errorf("view: login of %s: %w", owner, err)
@@ -44,7 +62,8 @@ func (e *Engine) connectAs(ctx context.Context, owner string, settings map[strin
 	config.RuntimeParams = maps.Clone(config.RuntimeParams)
 	maps.Copy(config.RuntimeParams, map[string]string{
 		"application_name": "millrace view reader", "search_path": "pg_catalog", "client_encoding": "UTF8",
-		"default_transaction_isolation": "read committed", "idle_in_transaction_session_timeout": "0", "statement_timeout": "0",
+		"default_transaction_isolation": "read committed", "idle_in_transaction_session_timeout": "0",
+		"lock_timeout": milliseconds(limits.lock), "statement_timeout": milliseconds(limits.statement),
 		"jit":          "off", // it compiles for longer than a batch takes
 		"row_security": "off", // what policies would hide is an error, not a difference
 	})
@@ -92,7 +111,8 @@ func (e *Engine) acquirer(d definition) func(context.Context) (*pgx.Conn, func()
 		}
 		if conn == nil {
 			var err error
-			if conn, err = e.connectAs(ctx, d.OwnerName, d.Settings); err != nil {
+			limits := sessionLimits{lock: e.config.LockTimeout, statement: longestEvaluation}
+			if conn, err = e.connectLimited(ctx, d.OwnerName, d.Settings, limits); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -116,6 +136,9 @@ func (s *sessions) close() {
 	}
 	clear(s.idle)
 }
+
+// milliseconds is a duration as PostgreSQL's settings take it.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 func closeConn(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

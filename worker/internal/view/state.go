@@ -120,6 +120,11 @@ func (v *view) desired() iter.Seq2[row.Row, int64] {
 	}
 }
 
+// reaches reports whether v reads other's table, or is it, through other views.
+func (v *view) reaches(other *view) bool {
+	return v == other || slices.ContainsFunc(v.feeds, func(f *feed) bool { return f.parent != nil && f.parent.reaches(other) })
+}
+
 // change notes a change of the circuit's output.
 func (v *view) change(out *zset.Batch) {
 	target := v.pending

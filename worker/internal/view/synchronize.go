@@ -55,10 +55,10 @@ func (e *Engine) synchronize(ctx context.Context) error {
 		}
 		if v.applied == nil {
 			if err := e.readTable(ctx, v); err != nil {
-				if isConnection(err) {
+				if ctx.Err() != nil {
 					return err
 				}
-				e.refuseWrite(v, err)
+				e.refuseWrite(v, err) // one owner's login may fail alone
 				continue
 			}
 		}
@@ -69,7 +69,7 @@ func (e *Engine) synchronize(ctx context.Context) error {
 
 // readTable reads what a view's table holds, and where.
 func (e *Engine) readTable(ctx context.Context, v *view) error {
-	conn, err := e.connectAs(ctx, v.OwnerName, v.Settings)
+	conn, err := e.connectLimited(ctx, v.OwnerName, v.Settings, sessionLimits{lock: e.config.LockTimeout})
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (e *Engine) checkColumns(ctx context.Context, conn *pgx.Conn, v *view) erro
 			WITH RECURSIVE base(oid, below) AS (
 				SELECT oid, typbasetype FROM pg_type WHERE oid = $1
 				UNION ALL SELECT t.oid, t.typbasetype FROM base AS b JOIN pg_type AS t ON t.oid = b.below)
-			SELECT t.oid, t.typarray FROM base AS b JOIN pg_type AS t ON t.oid = b.oid WHERE b.below = 0`, t.OID).
+			SELECT t.oid, CASE WHEN t.typdelim = ',' THEN t.typarray ELSE 0 END FROM base AS b JOIN pg_type AS t ON t.oid = b.oid WHERE b.below = 0`, t.OID).
 			Scan(&v.numbers[i].base, &v.numbers[i].array)
 		if err != nil {
 			return fmt.Errorf("view: type %s: %w", t.Name, err)

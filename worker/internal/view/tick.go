@@ -83,10 +83,11 @@ func (e *Engine) absorb(ctx context.Context, t *replication.Transaction, d delta
 	return nil
 }
 
-// recognise checks, when the log describes a table in another way than before, that
-// the kept columns are still the same: names alone do not tell.
+// recognise checks, when the log describes a table anew, that the kept columns are still
+// the same: names and types alone do not tell, a column may have been dropped and
+// another one of its name added.
 func (e *Engine) recognise(ctx context.Context, s *store, r *replication.Relation) error {
-	if s.bound == r || s.described(r) {
+	if s.bound == r {
 		return nil
 	}
 	stamps, since, err := stampsOf(ctx, e.config.Pool, s.relation)
@@ -122,8 +123,8 @@ func (e *Engine) step(ctx context.Context, d deltas) {
 			continue
 		}
 		in := e.collect(v.feeds, d, outputs)
-		if len(in) == 0 {
-			continue
+		if len(in) == 0 || !e.parentsBuilt(v) {
+			continue // with a parent that is to be built it is built anew, too
 		}
 		out := new(zset.Batch)
 		if err := e.stepCircuit(ctx, v, in, out); err != nil {
