@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/millrace/millrace/sql/dataflow"
 	"github.com/millrace/millrace/sql/row"
@@ -136,7 +137,8 @@ func (p *compiler) prepare(q *tree.Query) error {
 		return err
 	}
 	if errors.Is(unread, tree.ErrConstant) {
-		return refuse(-1, "write it as a cast of text", "%v", unread)
+		what, _ := strings.CutSuffix(strings.TrimPrefix(unread.Error(), "tree: "), ": "+tree.ErrConstant.Error())
+		return refuse(-1, "write it as a cast of text", "a %s", what)
 	}
 	return unread
 }

@@ -70,6 +70,9 @@ func TestCopyCommitStalled(t *testing.T) {
 	admin.Run("SELECT pg_reload_conf()")
 	c.Run("SET synchronous_commit = local")
 	stalled.Run("SET synchronous_commit = on")
+	milltest.Until(t, "the session knows of the standby", func() bool {
+		return stalled.Text("SHOW synchronous_standby_names") == "nobody" && admin.Text("SHOW synchronous_standby_names") == "nobody"
+	})
 	done := make(chan error, 1)
 	go func() { done <- stalled.Try("INSERT INTO item VALUES (2, 20)") }()
 	milltest.Until(t, "a commit waits for its standby", func() bool {
