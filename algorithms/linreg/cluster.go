@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/suffstat"
+	"github.com/millrace/millrace/exact"
 )
 
 // clustered sets VCov to the covariance that allows for dependence in clusters.

@@ -6,8 +6,8 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/suffstat"
+	"github.com/millrace/millrace/exact"
 )
 
 // classical sets VCov to σ²·(X'WX)⁻¹.

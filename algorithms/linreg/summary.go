@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/millrace/millrace/exact"
 	"github.com/millrace/millrace/algorithms/suffstat"
+	"github.com/millrace/millrace/exact"
 )
 
 // Summary is what a fit without residuals needs to know about its rows. Shards
