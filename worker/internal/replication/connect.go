@@ -38,6 +38,7 @@ var pinned = []struct{ name, value string }{
 func Connect(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
 	config = config.Copy()
 	config.RuntimeParams["replication"] = "database"
+	config.RuntimeParams["statement_timeout"] = "0" // for the statement that pins, too
 	// These could end the statement that pins the settings.
 	config.RuntimeParams["statement_timeout"], config.RuntimeParams["lock_timeout"] = "0", "0"
 	conn, err := pgconn.ConnectConfig(ctx, config)

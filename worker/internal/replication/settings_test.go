@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	neturl "net/url"
 	"testing"
 	"time"
 
@@ -41,7 +42,15 @@ func TestSettings(t *testing.T) {
 			'search_path = pg_temp', 'quote_all_identifiers = on'] LOOP
 			EXECUTE format('ALTER DATABASE %I SET ', current_database()) || s; END LOOP; END $$`)
 	s := stream(t, url, Config{})
-	pgtest.Exec(t, url, `SET statement_timeout = 0; SET search_path = public; SET client_encoding = UTF8; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD';
+	patient, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := patient.Query()
+	query.Set("statement_timeout", "0") // from the beginning of the session: one millisecond passes soon
+	query.Set("lock_timeout", "0")
+	patient.RawQuery = query.Encode()
+	pgtest.Exec(t, patient.String(), `SET search_path = public; SET client_encoding = UTF8; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD';
 		SET extra_float_digits = 3; INSERT INTO v VALUES ('2026-02-03 04:05:06+00', '1 year 2 mons 3 days 04:05:06', '0.3333333333333333', '$1.50', '\xff00', 0.1, 'postgres=r/postgres')`)
 	tx := nextTransaction(t, s)
 	for c, err := range tx.Changes() {
