@@ -160,7 +160,7 @@ func (e *Engine) refuse(v *view, err error) {
 	v.building = false
 	e.config.Log.Warn("views: a view is not maintained", "view", v.Name, "err", err)
 	v.delayed("%v", err)
-	if isConnection(err) && v.state == stateErrored {
+	if (isConnection(err) || errors.Is(err, errShape)) && v.state == stateErrored {
 		v.state = stateCatchingUp // it is not the view's fault
 	}
 }
@@ -201,6 +201,9 @@ func (e *Engine) filled(ctx context.Context, job *copyJob, err error) {
 			v.delayed("its tables could not be copied: %v", err)
 		case failed != nil:
 			v.delayed("%v", failed)
+			if v.state == stateErrored && (errors.Is(failed, errShape) || errors.Is(failed, errDrift) || isConnection(failed)) {
+				v.state = stateCatchingUp // it was changed meanwhile: the next copy will do
+			}
 		default:
 			v.delayed("it waits for a table or view below it to be built")
 		}

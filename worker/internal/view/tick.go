@@ -65,7 +65,7 @@ func (e *Engine) absorb(ctx context.Context, t *replication.Transaction, d delta
 			e.meet(change.Relation.OID)
 			continue
 		}
-		if err = e.recognise(ctx, s, change.Relation); err == nil {
+		if err = e.recognise(ctx, s, change.Relation, t.XID); err == nil {
 			err = s.change(&change, d.of(s.relation))
 		}
 		if err != nil && isConnection(err) {
@@ -86,9 +86,12 @@ func (e *Engine) absorb(ctx context.Context, t *replication.Transaction, d delta
 // recognise checks, when the log describes a table anew, that the kept columns are still
 // the same: names and types alone do not tell, a column may have been dropped and
 // another one of its name added.
-func (e *Engine) recognise(ctx context.Context, s *store, r *replication.Relation) error {
+func (e *Engine) recognise(ctx context.Context, s *store, r *replication.Relation, xid uint32) error {
 	if s.bound == r {
 		return nil
+	}
+	if err := e.awaitVisible(ctx, xid); err != nil {
+		return fmt.Errorf("view: table %s.%s: %w", r.Namespace, r.Name, err)
 	}
 	stamps, since, err := stampsOf(ctx, e.config.Pool, s.relation)
 	if err != nil {
@@ -100,6 +103,27 @@ func (e *Engine) recognise(ctx context.Context, s *store, r *replication.Relatio
 		}
 	}
 	return nil
+}
+
+// awaitVisible waits until the catalog shows what a transaction has done to it: its
+// commit is in the log a moment before, or for long before if it waits for a standby;
+// then what is kept is given up, and the copy waits.
+func (e *Engine) awaitVisible(ctx context.Context, xid uint32) error {
+	for pause := time.Millisecond; pause < 2*time.Second; pause *= 2 {
+		var text string
+		if err := e.config.Pool.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text); err != nil {
+			return fmt.Errorf("view: snapshot: %w", err)
+		}
+		now, err := parseSnapshot(text)
+		if err != nil {
+			return err
+		}
+		if now.sees(xid) {
+			return nil
+		}
+		time.Sleep(pause)
+	}
+	return errShape
 }
 
 // abandon gives up a table's rows, and has the views that read them built anew.
