@@ -193,22 +193,3 @@ func (r *running) wait(t *testing.T) outcome {
 	o.code = r.cmd.ProcessState.ExitCode()
 	return o
 }
-
-// shortFolder makes a folder that the user of the database server can pass through,
-// with a path that is short enough for sockets.
-func shortFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "millrace-t-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}

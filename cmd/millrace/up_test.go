@@ -36,7 +36,7 @@ func (r *running) end(t *testing.T, sig syscall.Signal) outcome {
 // TestUp looks at a new server.
 func TestUp(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(shortFolder(t), "new", "data")
+	dir := filepath.Join(pgtest.Folder(t), "new", "data")
 	r, owner, superuser := upOn(t, dir)
 	makePoints(t, owner)
 	conn := pgtest.Connect(t, owner)
@@ -72,7 +72,7 @@ func makePoints(t *testing.T, address string) {
 // after a crash.
 func TestUpAgain(t *testing.T) {
 	t.Parallel()
-	dir := shortFolder(t)
+	dir := pgtest.Folder(t)
 	r, owner, superuser := upOn(t, dir)
 	makePoints(t, owner)
 	// Functions that something of the user's depends on cannot be replaced: they stay.
@@ -141,7 +141,7 @@ func TestDefaultDataDir(t *testing.T) {
 
 func TestLongPath(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(shortFolder(t), strings.Repeat("x", 100))
+	dir := filepath.Join(pgtest.Folder(t), strings.Repeat("x", 100))
 	o := execute(t, "up", "--data-dir", dir)
 	if o.code != 1 || !strings.Contains(o.stderr, "and a socket's may have") || !strings.Contains(o.stderr, "hint: ") {
 		t.Errorf("up on a folder with a long path ended with %d and\n%s", o.code, o.stderr)

@@ -111,6 +111,26 @@ func beingDropped(err error) bool {
 	return e.Code == "3D000" || e.Code == "55000" || e.Code == "57P01"
 }
 
+// Folder makes a folder that the user of a database server can pass through, which
+// t.TempDir is not, and removes it at the end of the test. Its path is short enough for
+// sockets.
+func Folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "millrace-t-")
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("pgtest: %v", err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return dir
+}
+
 // SocketDir makes a folder for Unix sockets that the shared server's processes and
 // this process may use, and removes it at the end of the test. Its path is short,
 // since that of a socket may have 107 bytes only, and private to the two users.

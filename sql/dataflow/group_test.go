@@ -232,47 +232,9 @@ func TestLawOfGroups(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(3) {
-				testGroups(t, tt, seed)
+				testLaw(t, tt, seed, &collecting{})
 			}
 		})
-	}
-}
-
-func testGroups(t *testing.T, tt lawCase, seed uint64) {
-	t.Helper()
-	fresh := func() *Circuit {
-		c := NewCircuit()
-		var inputs []NodeID
-		for i := range tt.inputs {
-			inputs = append(inputs, c.Input(i))
-		}
-		c.SetOutput(c.Add(tt.op(), inputs...))
-		return c
-	}
-	rng := rand.New(rand.NewPCG(seed, 5))
-	r := newRun(t, seed, fresh, tt.inputs)
-	r.ctx.Remote = &collecting{}
-	check := func() {
-		t.Helper()
-		errs := NewErrors()
-		want := tt.query(r.in, func(b row.Row, message string, w int64) { errs.add(NodeID(len(tt.inputs)), message, b, w) })
-		r.check(want, errs)
-	}
-	for range 150 {
-		r.change(rng)
-		check()
-		if rng.IntN(10) == 0 {
-			r.reload()
-		}
-		if rng.IntN(40) == 0 {
-			r.clear()
-			check()
-		}
-	}
-	r.clear()
-	check()
-	if rows, _ := r.circuit.Size(); rows != 0 {
-		t.Errorf("seed %d: %d rows of state without input", seed, rows)
 	}
 }
 

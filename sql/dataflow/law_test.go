@@ -200,13 +200,13 @@ func TestLaw(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(4) {
-				testLaw(t, tt, seed)
+				testLaw(t, tt, seed, &doubling{})
 			}
 		})
 	}
 }
 
-func testLaw(t *testing.T, tt lawCase, seed uint64) {
+func testLaw(t *testing.T, tt lawCase, seed uint64, remote Remote) {
 	t.Helper()
 	fresh := func() *Circuit {
 		c := NewCircuit()
@@ -219,6 +219,7 @@ func testLaw(t *testing.T, tt lawCase, seed uint64) {
 	}
 	rng := rand.New(rand.NewPCG(seed, 1))
 	r := newRun(t, seed, fresh, tt.inputs)
+	r.ctx.Remote = remote
 	node := NodeID(len(tt.inputs))
 	check := func() {
 		t.Helper()

@@ -3,7 +3,6 @@ package remote
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/millrace/millrace/sql/row"
 )
@@ -29,7 +28,7 @@ func (s *statement) parameters() ([][]byte, error) {
 				weights = append(weights, binary.BigEndian.AppendUint64(nil, uint64(s.weights[i])))
 			}
 		}
-		list = append(list, array(23, groups), array(20, weights))
+		list = append(list, row.MakeArray(23, groups...), row.MakeArray(20, weights...))
 	}
 	arguments := len(list) + len(s.columns)
 	for i, t := range s.columns {
@@ -40,7 +39,9 @@ func (s *statement) parameters() ([][]byte, error) {
 			list = append(list, s.index(i, columns[i]))
 			arguments += len(s.distinct[i])
 		default:
-			list = append(list, array(t.OID, columns[i]))
+			// PostgreSQL compares the element types only if both are built in, so that a
+			// domain may stand for its base type.
+			list = append(list, row.MakeArray(t.OID, columns[i]...))
 		}
 	}
 	if arguments > maxParameters {
@@ -95,38 +96,5 @@ func (s *statement) index(i int, values []row.Value) []byte {
 		}
 		indexes[k] = binary.BigEndian.AppendUint32(nil, n)
 	}
-	return array(23, indexes)
-}
-
-// array builds a one-dimensional array in binary format. The element type is that of
-// the column: PostgreSQL compares it only if both are built in, so that a domain may
-// stand for its base type.
-func array(element uint32, values []row.Value) []byte {
-	size, nulls := 20, uint32(0)
-	for _, v := range values {
-		size += 4 + len(v)
-		if v == nil {
-			nulls = 1
-		}
-	}
-	b := make([]byte, 0, size)
-	if len(values) == 0 {
-		b = binary.BigEndian.AppendUint32(b, 0) // no dimension
-		b = binary.BigEndian.AppendUint32(b, 0)
-		return binary.BigEndian.AppendUint32(b, element)
-	}
-	b = binary.BigEndian.AppendUint32(b, 1)
-	b = binary.BigEndian.AppendUint32(b, nulls)
-	b = binary.BigEndian.AppendUint32(b, element)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(values)))
-	b = binary.BigEndian.AppendUint32(b, 1)
-	for _, v := range values {
-		if v == nil {
-			b = binary.BigEndian.AppendUint32(b, math.MaxUint32)
-			continue
-		}
-		b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
-		b = append(b, v...)
-	}
-	return b
+	return row.MakeArray(23, indexes...)
 }

@@ -369,7 +369,7 @@ func TestPosition(t *testing.T) {
 		for _, r := range rows {
 			values = append(values, r.Split(nil)[0])
 		}
-		want := array(23, values)
+		want := row.MakeArray(23, values...)
 		want[7] = 0
 		if got := results[i].Split(nil)[0]; string(got) != string(want) {
 			t.Errorf("group %d is not in the order of its batch", i)

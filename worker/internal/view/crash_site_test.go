@@ -63,7 +63,7 @@ func newSite(t *testing.T) *site {
 func newPrivateSite(t *testing.T, settings map[string]string) *site {
 	t.Helper()
 	settings["max_connections"], settings["shared_buffers"] = "60", "32MB"
-	config := pgserver.Config{Binaries: pgtest.Server(t).Binaries(), DataDir: privateDir(t), Settings: settings}
+	config := pgserver.Config{Binaries: pgtest.Server(t).Binaries(), DataDir: pgtest.Folder(t) + "/data", Settings: settings}
 	server, err := pgserver.Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -91,24 +91,6 @@ func newPrivateSite(t *testing.T, settings map[string]string) *site {
 	pgtest.Exec(t, s.admin, "CREATE SCHEMA "+role+" AUTHORIZATION "+role)
 	s.config = worker.Config{DatabaseURL: server.URL(made.Worker, made.WorkerPassword, name), Listen: address.String(), Log: slog.New(s.log)}
 	return s
-}
-
-// privateDir is a folder that the server's user may enter.
-func privateDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "millrace-crash-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir + "/data"
 }
 
 // run runs a worker in this process until stop is called or the test ends.

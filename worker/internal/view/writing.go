@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -231,7 +230,7 @@ func builtIn(t *row.Type, n typeNumbers) bool {
 // are parameters of their own.
 func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) string {
 	if t.Kind != row.Array && n.array != 0 {
-		return "textin(array_out(" + p.add(array(t.OID, values), n.array) + "))::text[]"
+		return "textin(array_out(" + p.add(row.MakeArray(t.OID, values...), n.array) + "))::text[]"
 	}
 	list := make([]string, len(values))
 	for i, v := range values {
@@ -244,38 +243,12 @@ func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) strin
 	return "ARRAY[" + strings.Join(list, ", ") + "]::text[]"
 }
 
-// array builds a one-dimensional array in binary format.
-func array(element uint32, values []row.Value) []byte {
-	if len(values) == 0 {
-		return binary.BigEndian.AppendUint32(make([]byte, 8), element)
-	}
-	b := make([]byte, 0, 20+12*len(values))
-	nulls := uint32(0)
-	for _, v := range values {
-		if v == nil {
-			nulls = 1
-		}
-	}
-	for _, word := range []uint32{1, nulls, element, uint32(len(values)), 1} {
-		b = binary.BigEndian.AppendUint32(b, word)
-	}
-	for _, v := range values {
-		if v == nil {
-			b = binary.BigEndian.AppendUint32(b, 0xffffffff)
-			continue
-		}
-		b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
-		b = append(b, v...)
-	}
-	return b
-}
-
 func tidArray(rows []placed) []byte {
 	values := make([]row.Value, len(rows))
 	for i, r := range rows {
 		values[i] = row.Value(r.place)
 	}
-	return array(27, values)
+	return row.MakeArray(27, values...)
 }
 
 func quote(text string) string { return token.QuoteLiteral(text) }
