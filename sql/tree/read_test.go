@@ -1,11 +1,16 @@
 package tree
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	workload "github.com/millrace/millrace/internal/tpch"
+)
 
 // TestReadCorpus reads views with every kind of node: none may be unknown.
 func TestReadCorpus(t *testing.T) {
 	conn := database(t)
-	exec(t, conn, tpchTables)
+	exec(t, conn, strings.Join(workload.Tables(), ";"))
 	for _, query := range append(append([]string{}, corpus...), tpch...) {
 		t.Run("", func(t *testing.T) { checkQuery(t, query, read(t, conn, query)) })
 	}
