@@ -101,16 +101,31 @@ func (e *Evaluator) Aggregates(ctx context.Context, call *dataflow.AggregateCall
 	return results, failed, nil
 }
 
-// run does all of w on one connection.
+// run does all of w on one connection, and again on another if that one is ended
+// meanwhile. Once: the work itself may be what ends it.
 func (e *Evaluator) run(ctx context.Context, w *work) error {
 	if w.units() == 0 {
 		return nil
 	}
+	lost, err := e.runOnce(ctx, w)
+	if lost && ctx.Err() == nil {
+		_, err = e.runOnce(ctx, w)
+	}
+	return err
+}
+
+// runOnce does all of w on one connection, and tells whether that was lost.
+func (e *Evaluator) runOnce(ctx context.Context, w *work) (lost bool, err error) {
 	conn, release, err := e.acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release()
+	err = e.runOn(ctx, conn, w)
+	return conn.IsClosed(), err
+}
+
+func (e *Evaluator) runOn(ctx context.Context, conn *pgx.Conn, w *work) (err error) {
 	if status := conn.PgConn().TxStatus(); status != 'I' {
 		return fmt.Errorf("the connection is in a transaction (status %c)", status)
 	}

@@ -182,20 +182,33 @@ func (e *Engine) positionSQL(list []*writing) string {
 // renderer renders values on the view owner's login, where what a type's functions do
 // is done as the owner.
 func (e *Engine) renderer(ctx context.Context, v *view) renderer {
-	return func(t *row.Type, n typeNumbers, values []row.Value) ([]byte, error) {
-		conn, release, err := e.acquirer(v.definition)(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer release()
+	return func(t *row.Type, n typeNumbers, values []row.Value) (text []byte, err error) {
 		p := &parameters{}
 		sql := "SELECT " + p.texts(t, n, values)
-		r := conn.PgConn().ExecParams(ctx, sql, p.values, p.types, binaryFormat, binaryFormat).Read()
-		if r.Err != nil {
-			return nil, fmt.Errorf("view: render values of %s: %w", t.Name, r.Err)
+		for range sessionAttempts {
+			if text, err = e.askOwner(ctx, v, sql, p); err == nil || !isConnection(err) || ctx.Err() != nil {
+				break
+			}
 		}
-		return slices.Clone(r.Rows[0][0]), nil
+		if err != nil {
+			return nil, fmt.Errorf("view: render values of %s: %w", t.Name, err)
+		}
+		return text, nil
 	}
+}
+
+// askOwner asks for one value on the view owner's login.
+func (e *Engine) askOwner(ctx context.Context, v *view, sql string, p *parameters) ([]byte, error) {
+	conn, release, err := e.acquirer(v.definition)(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	r := conn.PgConn().ExecParams(ctx, sql, p.values, p.types, binaryFormat, binaryFormat).Read()
+	if r.Err != nil {
+		return nil, r.Err
+	}
+	return slices.Clone(r.Rows[0][0]), nil
 }
 
 var binaryFormat = []int16{1}

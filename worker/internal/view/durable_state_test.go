@@ -84,6 +84,36 @@ func TestStateKept(t *testing.T) {
 	i.compare("kinds", "parity")
 }
 
+// TestStateKeptWhileWriting ends the worker while a write waits for a lock: it gives up
+// the write, not the state.
+func TestStateKeptWhileWriting(t *testing.T) {
+	t.Parallel()
+	i := newItem(newSite(t))
+	i.stop()
+	i.config.Checkpoint = time.Hour
+	if err := os.Remove(i.stateFile()); err != nil {
+		t.Fatal(err)
+	}
+	i.stop = i.run()
+	i.settle()
+	admin := i.openAdmin()
+	other := i.open()
+	other.Run("BEGIN; LOCK TABLE kinds IN SHARE MODE")
+	i.c.Run("UPDATE item SET n = n + 1 WHERE id = 9")
+	milltest.Until(t, "the writer waits", func() bool {
+		return admin.Text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'millrace view writer' AND wait_event_type = 'Lock'") == "1"
+	})
+	i.stop()
+	other.Run("ROLLBACK")
+	before := i.log.count("built anew")
+	i.run()
+	i.settle()
+	i.compare("kinds")
+	if n := i.log.count("built anew"); n != before {
+		t.Errorf("views were built anew %d times, want %d", n, before)
+	}
+}
+
 // TestStateRefused damages what is on disk, or in the database, while the worker is
 // down and rows change: the views are built anew, and rows that did not differ stay
 // where they are.

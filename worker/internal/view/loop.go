@@ -9,17 +9,36 @@ import (
 	"github.com/millrace/millrace/worker/internal/replication"
 )
 
+// grace is how long what is under way when an era ends may take: a write that is cut
+// off ends its connection, and there is no last checkpoint then.
+const grace = 3 * time.Second
+
+// linger returns a context that ends a while after ctx does, or when it is released.
+func linger(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(d):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
+
 // loop owns the state for one era.
-func (e *Engine) loop(ctx context.Context, wait *sync.WaitGroup, events <-chan replication.Event, notified <-chan struct{}, lost <-chan error) error {
+func (e *Engine) loop(era context.Context, wait *sync.WaitGroup, events <-chan replication.Event, notified <-chan struct{}, lost <-chan error) error {
 	beat := time.NewTicker(250 * time.Millisecond)
 	defer beat.Stop()
 	rest := time.NewTimer(0) // before the next tick
 	defer rest.Stop()
+	ctx, release := linger(era, grace)
+	defer release()
 	e.dirty = true
 	for {
 		select {
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-era.Done():
+			return era.Err()
 		case err := <-lost:
 			return err
 		case <-notified:

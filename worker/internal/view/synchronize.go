@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
 
@@ -55,10 +57,10 @@ func (e *Engine) synchronize(ctx context.Context) error {
 		}
 		if v.applied == nil {
 			if err := e.readTable(ctx, v); err != nil {
-				if ctx.Err() != nil {
+				if err := e.alive(ctx); err != nil {
 					return err
 				}
-				e.refuseWrite(v, err) // one owner's login may fail alone
+				e.refuseWrite(v, err) // one owner's login fails alone
 				continue
 			}
 		}
@@ -67,8 +69,31 @@ func (e *Engine) synchronize(ctx context.Context) error {
 	return nil
 }
 
-// readTable reads what a view's table holds, and where.
-func (e *Engine) readTable(ctx context.Context, v *view) error {
+// sessionAttempts is how often something is tried on new sessions that are ended
+// meanwhile. Not for ever: it may be what it does that ends them.
+const sessionAttempts = 3
+
+// alive asks the server on the connection that writes. If it does not answer, what
+// failed is not one view's fault.
+func (e *Engine) alive(ctx context.Context) error {
+	if _, err := e.writer.Exec(ctx, "").ReadAll(); err != nil {
+		return fmt.Errorf("view: the writer's connection: %w", err)
+	}
+	return nil
+}
+
+// readTable reads what a view's table holds, and where: again, if its session is ended.
+// All views are at one position, so none falls behind for that.
+func (e *Engine) readTable(ctx context.Context, v *view) (err error) {
+	for range sessionAttempts {
+		if err = e.readTableOnce(ctx, v); err == nil || !isConnection(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+func (e *Engine) readTableOnce(ctx context.Context, v *view) error {
 	conn, err := e.connectLimited(ctx, v.OwnerName, v.Settings, sessionLimits{lock: e.config.LockTimeout})
 	if err != nil {
 		return err
@@ -149,7 +174,8 @@ func isConnection(err error) bool {
 	if errors.As(err, &e) {
 		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
 	}
-	return errors.Is(err, context.Canceled) || pgconn.Timeout(err) || errors.As(err, new(*pgconn.ConnectError))
+	return errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, new(net.Error)) ||
+		pgconn.Timeout(err) || errors.As(err, new(*pgconn.ConnectError))
 }
 
 // tids decodes an array of row places in binary format.
