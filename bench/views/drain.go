@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"time"
@@ -94,14 +95,21 @@ func (b *bench) insertSeen(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// change is one transaction: a quarter of it inserts, half updates, a quarter deletes.
+// change is one transaction: a quarter of it inserts, half updates rows anywhere, a
+// quarter deletes the oldest. Were rows updated that are deleted soon after, the worker
+// would see in one tick that nothing has come of it.
 func (b *bench) change(ctx context.Context, conn *pgx.Conn) (changes int, err error) {
 	const quarter = perTransaction / 4
 	first := b.next - int64(b.Rows) // the oldest row that is left
+	random := rand.New(rand.NewPCG(uint64(b.next), 0))
+	var ids []int64
+	for len(ids) < 2*quarter {
+		ids = append(ids, first+quarter+random.Int64N(int64(b.Rows)-quarter))
+	}
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
 	batch.Queue("INSERT INTO sale "+freshRows, b.next, b.next+quarter-1)
-	batch.Queue("UPDATE sale SET amount = 1 + (amount + 400) % 1000, product = (product + 1) % 1000 WHERE id >= $1 AND id < $2", first+2*quarter, first+4*quarter)
+	batch.Queue("UPDATE sale SET amount = 1 + (amount + 400) % 1000, product = (product + 1) % 1000 WHERE id = ANY ($1)", ids)
 	batch.Queue("DELETE FROM sale WHERE id >= $1 AND id < $2", first, first+quarter)
 	batch.Queue("COMMIT")
 	results := conn.SendBatch(ctx, batch)

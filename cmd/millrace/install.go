@@ -161,6 +161,10 @@ func (in *installation) tell(w io.Writer, adminURL string, made *worker.Installa
 	if made.MadlibSkipped {
 		lines = append(lines, "warning: a schema madlib that is not Millrace's is in the way; it was left alone")
 	}
+	if len(made.Unwritten) > 0 {
+		lines = append(lines, "warning: superusers own maintained views, which nobody writes then: "+strings.Join(made.Unwritten, ", ")+
+			"; give each, and its plain view, to an enrolled role with ALTER TABLE … OWNER TO and ALTER VIEW … OWNER TO, and run millrace install again")
+	}
 	_, err = fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
 }

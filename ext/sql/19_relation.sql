@@ -12,21 +12,6 @@ RETURN EXISTS (
         OR EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid AND to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL
             AND (r.prrelid = relation OR r.prrelid IN (SELECT a.relid::oid FROM pg_partition_ancestors(relation::regclass) AS a)))));
 
--- followed_since tells spans of following a table apart: rows that were kept in an
--- earlier one have missed changes. It changes with the publication, with the table's
--- membership, and where the table is attached.
-CREATE FUNCTION ml_private.followed_since(relation oid) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
-    WITH chain(oid) AS (SELECT relation UNION SELECT a.relid::oid FROM pg_partition_ancestors(relation::regclass) AS a)
-    SELECT concat_ws(' ', ml_private.followed(relation),
-        (SELECT format('%s %s', p.oid, p.xmin) FROM pg_publication AS p WHERE p.pubname = 'millrace'),
-        (SELECT string_agg(format('%s %s', r.oid, r.xmin), ',' ORDER BY r.oid) FROM pg_publication_rel AS r
-         JOIN pg_publication AS p ON p.oid = r.prpubid AND p.pubname = 'millrace' WHERE r.prrelid IN (SELECT c.oid FROM chain AS c)),
-        (SELECT string_agg(format('%s %s %s', i.inhrelid, i.inhparent, i.xmin), ',' ORDER BY i.inhrelid, i.inhparent) FROM pg_inherits AS i
-         JOIN pg_class AS t ON t.oid = i.inhrelid AND t.relispartition WHERE i.inhrelid IN (SELECT c.oid FROM chain AS c)),
-        (SELECT t.relpersistence FROM pg_class AS t WHERE t.oid = relation)));
-
 -- column_stamp changes when a column is renamed or retyped, or the labels of its
 -- enumeration are: its values in the log are not what they were.
 CREATE FUNCTION ml_private.column_stamp(relation oid, number smallint) RETURNS text
@@ -37,12 +22,58 @@ RETURN (
         JOIN pg_enum AS e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype) WHERE t.oid = a.atttypid))
     FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum = number AND NOT a.attisdropped);
 
--- latest is a fingerprint of what changes without a trace in the log: partitions of
--- the tables, the publication, enumerations, the maintained views and their plain views.
+-- generators lists the functions in a generated column's expression, its operators'
+-- among them, that PostgreSQL was not built with. Before version 15 the column depends
+-- on them, and then its expression does.
+CREATE FUNCTION ml_private.generators(relation oid, number smallint) RETURNS SETOF oid
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT DISTINCT p.oid
+    FROM pg_depend AS d
+    LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+    JOIN pg_proc AS p ON p.oid = CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.objsubid = number
+        OR d.classid = 'pg_attrdef'::regclass AND d.objid = (SELECT a.oid FROM pg_attrdef AS a WHERE a.adrelid = relation AND a.adnum = number);
+END;
+
+-- generation is a fingerprint of some tables' generated columns, their expressions and
+-- the functions in them: these columns are computed from those that the log carries.
+-- NULL if there are none, which is better found out before: PostgreSQL before 18 plans
+-- it at each call.
+CREATE FUNCTION ml_private.generation(relations oid[]) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT md5(string_agg(concat_ws(' ', a.attrelid, a.attnum, a.attgenerated, ml_private.column_stamp(a.attrelid, a.attnum), d.adbin::text, (
+        SELECT string_agg(format('%s %s', p.oid, p.xmin), ',' ORDER BY p.oid) FROM ml_private.generators(a.attrelid, a.attnum) AS f JOIN pg_proc AS p ON p.oid = f)),
+        ',' ORDER BY a.attrelid, a.attnum))
+    FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = ANY (relations) AND a.attgenerated <> '' AND NOT a.attisdropped);
+
+-- followed_since tells spans of following a table apart: rows that were kept in an
+-- earlier one have missed changes, or mean others. It changes with the publication,
+-- with the table's membership, where the table is attached, and with its generated
+-- columns: to give them other expressions rewrites the table, which is not logged.
+CREATE FUNCTION ml_private.followed_since(relation oid) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    WITH chain(oid) AS (SELECT relation UNION SELECT a.relid::oid FROM pg_partition_ancestors(relation::regclass) AS a)
+    SELECT concat_ws(' ', ml_private.followed(relation),
+        (SELECT format('%s %s', p.oid, p.xmin) FROM pg_publication AS p WHERE p.pubname = 'millrace'),
+        (SELECT string_agg(format('%s %s', r.oid, r.xmin), ',' ORDER BY r.oid) FROM pg_publication_rel AS r
+         JOIN pg_publication AS p ON p.oid = r.prpubid AND p.pubname = 'millrace' WHERE r.prrelid IN (SELECT c.oid FROM chain AS c)),
+        (SELECT string_agg(format('%s %s %s', i.inhrelid, i.inhparent, i.xmin), ',' ORDER BY i.inhrelid, i.inhparent) FROM pg_inherits AS i
+         JOIN pg_class AS t ON t.oid = i.inhrelid AND t.relispartition WHERE i.inhrelid IN (SELECT c.oid FROM chain AS c)),
+        (SELECT t.relpersistence FROM pg_class AS t WHERE t.oid = relation),
+        CASE WHEN EXISTS (SELECT FROM pg_attribute AS g WHERE g.attrelid = relation AND g.attgenerated <> '') THEN ml_private.generation(ARRAY[relation]) END));
+
+-- latest is a fingerprint of what changes without a trace in the log: partitions and
+-- generated columns of the tables, the publication, enumerations, the maintained views
+-- and their plain views.
 CREATE FUNCTION ml_private.latest(parents oid[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN md5(concat_ws('|',
     (SELECT string_agg(format('%s %s', i.inhrelid, i.xmin), ',' ORDER BY i.inhrelid) FROM pg_inherits AS i WHERE i.inhparent = ANY (parents)),
+    CASE WHEN EXISTS (SELECT FROM pg_attribute AS g WHERE g.attrelid = ANY (parents) AND g.attgenerated <> '') THEN ml_private.generation(parents) END,
     (SELECT format('%s %s', p.oid, p.xmin) FROM pg_publication AS p WHERE p.pubname = 'millrace'),
     (SELECT string_agg(format('%s %s', r.oid, r.xmin), ',' ORDER BY r.oid) FROM pg_publication_rel AS r),
     (SELECT string_agg(format('%s %s', e.oid, e.xmin), ',' ORDER BY e.oid) FROM pg_enum AS e),

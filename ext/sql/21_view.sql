@@ -37,14 +37,20 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (SELECT jsonb_object_agg(s, current_setting(s))
         FROM unnest('{TimeZone,DateStyle,IntervalStyle,extra_float_digits,bytea_output,lc_monetary,lc_numeric,lc_time,default_text_search_config,xmlbinary,xmloption}'::text[]) AS s);
 
-CREATE FUNCTION ml_private.view_shape(relation oid) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT coalesce(array_agg(format('%I %s %s', a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::regcollation) ORDER BY a.attnum), '{}')
-        FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped);
-
 CREATE FUNCTION ml_private.view_action(definition oid) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (SELECT w.ev_action::text FROM pg_rewrite AS w WHERE w.ev_class = definition AND w.rulename = '_RETURN');
+
+-- is_name reports whether a text can be the name of a relation, and nothing else.
+CREATE FUNCTION ml_private.is_name(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN name ~ '^\s*("([^"]|"")+"|[[:alpha:]_][[:alnum:]_$]*)(\s*\.\s*("([^"]|"")+"|[[:alpha:]_][[:alnum:]_$]*))*\s*$';
+
+-- without_end leaves out the last semicolon and the comments behind it. A quote or a
+-- star there might be the end of what the semicolon is in: then all stays.
+CREATE FUNCTION ml_private.without_end(query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN rtrim(regexp_replace(query, $re$;(\s|;|--[^\n'"$*]*(\n|$)|/\*[^'"$*]*\*/)*$$re$, ''), E' \t\r\n;');
 
 -- one_query refuses what is no single query, and returns the body of a view.
 CREATE FUNCTION ml_private.one_query(query text) RETURNS text
@@ -55,25 +61,87 @@ BEGIN
             HINT = 'Write a SELECT, for example: SELECT city, count(*) FROM people GROUP BY city';
     END IF;
     -- In parentheses there is room for one query only; a comment at the end stays one.
-    RETURN pg_catalog.format(E'(%s\n)', pg_catalog.rtrim(query, E' \t\r\n;'));
+    RETURN pg_catalog.format(E'(%s\n)', ml_private.without_end(query));
+END
+$$;
+
+-- define makes a plain view. What PostgreSQL refuses with the place gets through as
+-- it is.
+CREATE FUNCTION ml_private.define(name text, body text) RETURNS oid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
+DECLARE
+    problem pg_catalog.text;
+BEGIN
+    EXECUTE pg_catalog.format('CREATE VIEW %s AS %s', name, body);
+    RETURN name::pg_catalog.regclass;
+EXCEPTION
+    WHEN duplicate_column OR invalid_table_definition THEN
+        GET STACKED DIAGNOSTICS problem := MESSAGE_TEXT;
+        RAISE USING ERRCODE = SQLSTATE, MESSAGE = problem, HINT = CASE WHEN SQLSTATE OPERATOR(pg_catalog.=) '42701'
+            THEN 'Give each column of the query a name of its own, as in: SELECT a + 1 AS next'
+            ELSE 'Give each column a type with a name, as in row(1, 2)::pair. Temporary tables are not maintained.' END;
+END
+$$;
+
+-- view_names returns the quoted names that a maintained view is going to have. It says
+-- what is in the way as a maker of views wants to hear it, and leaves the rest to
+-- output_tables.
+CREATE FUNCTION ml_private.view_names(argument text, name text, suffixes text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
+DECLARE
+    parts pg_catalog.text[];
+    older pg_catalog.regclass;
+BEGIN
+    IF coalesce(pg_catalog.btrim(name), '') OPERATOR(pg_catalog.=) '' THEN
+        RAISE invalid_parameter_value USING MESSAGE = pg_catalog.format('argument %s is missing', argument),
+            HINT = pg_catalog.format('Name the table to make, as in %s => ''people_by_city''.', argument);
+    END IF;
+    IF ml_private.is_name(name) THEN
+        parts := pg_catalog.parse_ident(name);
+        IF pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 1 THEN
+            parts := pg_catalog.array_prepend(pg_catalog.current_schema()::pg_catalog.text, parts);
+        END IF;
+        IF parts[1] IS NULL THEN
+            RAISE invalid_schema_name USING MESSAGE = 'no schema has been selected to create in',
+                HINT = pg_catalog.format('Set search_path, or write %s => ''schema.table''.', argument);
+        END IF;
+        FOR i IN 1 .. pg_catalog.cardinality(suffixes) LOOP
+            older := (SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                WHERE n.nspname OPERATOR(pg_catalog.=) parts[1]::pg_catalog.name AND c.relname::pg_catalog.text OPERATOR(pg_catalog.=) pg_catalog.concat(parts[2], suffixes[i]));
+            IF older IS NOT NULL THEN
+                RAISE duplicate_table USING MESSAGE = pg_catalog.format('relation %I.%I already exists', parts[1], pg_catalog.concat(parts[2], suffixes[i])),
+                    HINT = CASE WHEN EXISTS (SELECT FROM ml_private.view AS v WHERE v.view OPERATOR(pg_catalog.=) older)
+                        THEN 'ml.alter_view gives a maintained view another query.' ELSE 'Choose another name, or drop it before.' END;
+            END IF;
+        END LOOP;
+        IF pg_catalog.lower(parts[1]) OPERATOR(pg_catalog.~) '^pg_temp(_[0-9]+)?$' THEN
+            RAISE feature_not_supported USING MESSAGE = pg_catalog.format('%s would be a temporary table', name),
+                HINT = 'The worker could not see it. Name another schema.';
+        END IF;
+    END IF;
+    RETURN ml_private.output_tables(name, suffixes, false);
 END
 $$;
 
 -- check_definition has the worker compile a plain view, which raises what cannot be
--- maintained, and names the tables that are not followed.
-CREATE FUNCTION ml_private.check_definition(definition oid) RETURNS text
+-- maintained, and names the tables that are not followed. body is what one_query gave,
+-- or NULL: the worker finds in it what it refuses.
+CREATE FUNCTION ml_private.check_definition(definition oid, body text) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
 DECLARE
     missing pg_catalog.text[] := ml_private.untracked(definition);
     reply   pg_catalog.jsonb;
 BEGIN
     reply := ml_private.ask_if_up(ml_private.view_request('check', pg_catalog.jsonb_build_object(
-        'definition', definition::pg_catalog.int8, 'action', ml_private.view_action(definition))));
+        'definition', definition::pg_catalog.int8, 'action', ml_private.view_action(definition), 'query', body,
+        'offset', pg_catalog.octet_length(pg_catalog.format('CREATE VIEW %s AS ', ml_private.relation_name(definition::pg_catalog.int8))),
+        'nested', EXISTS (SELECT FROM ml_private.plain_views(definition) AS p WHERE p OPERATOR(pg_catalog.<>) definition))));
     IF missing IS NOT NULL THEN
         RAISE insufficient_privilege USING
             MESSAGE = pg_catalog.format('table %s is not followed', missing[1]),
             DETAIL = CASE WHEN pg_catalog.cardinality(missing) OPERATOR(pg_catalog.>) 1
-                THEN pg_catalog.format('Nor are: %s', pg_catalog.array_to_string(missing[2:], ', ')) ELSE '' END,
+                THEN pg_catalog.format('Nor are: %s.', pg_catalog.array_to_string(missing[2:], ', '))
+                ELSE 'The worker sees what changes in followed tables only.' END,
             HINT = pg_catalog.format('Its owner runs: SELECT ml.track(%L)', missing[1]);
     END IF;
     IF reply IS NULL THEN
@@ -83,33 +151,79 @@ BEGIN
 END
 $$;
 
--- keep fills the table from the plain view, guards it, and registers both.
-CREATE FUNCTION ml_private.keep(view text, definition text, made boolean, key text[]) RETURNS ml.view_status
+-- put_guard has only the worker write a maintained view's table.
+CREATE FUNCTION ml_private.put_guard(view text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
+BEGIN
+    EXECUTE pg_catalog.format('CREATE TRIGGER millrace_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
+        'FOR EACH STATEMENT EXECUTE FUNCTION ml_view.guard()', view);
+END
+$$;
+
+-- check_key refuses what is no list of the query's columns.
+CREATE FUNCTION ml_private.check_key(key text[], query oid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    columns pg_catalog.text[] := (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid OPERATOR(pg_catalog.=) query AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2);
+    name    pg_catalog.text;
+    seen    pg_catalog.text[] := '{}';
+BEGIN
+    IF pg_catalog.array_ndims(key) OPERATOR(pg_catalog.>) 1 OR EXISTS (SELECT FROM pg_catalog.unnest(key) AS k WHERE k IS NULL) THEN
+        RAISE invalid_parameter_value USING MESSAGE = pg_catalog.format('argument key is not a list of names: %s', key), HINT = 'Name columns of the query, as in key => ''{city}''.';
+    END IF;
+    FOREACH name IN ARRAY coalesce(key, '{}') LOOP
+        IF name OPERATOR(pg_catalog.=) ANY (seen) THEN
+            RAISE duplicate_column USING MESSAGE = pg_catalog.format('column %I is in key twice', name), HINT = 'Name each column once.';
+        END IF;
+        IF coalesce(name OPERATOR(pg_catalog.<>) ALL (columns), true) THEN
+            RAISE undefined_column USING MESSAGE = pg_catalog.format('key names column %I, which the query does not have', name),
+                HINT = pg_catalog.format('Its columns are: %s.', pg_catalog.array_to_string(columns, ', '));
+        END IF;
+        seen := pg_catalog.array_append(seen, name);
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION ml_private.put_key(view text, key text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
 DECLARE
-    source    pg_catalog.pg_class;
-    unchecked pg_catalog.text;
-    columns   pg_catalog.text;
-    status    ml.view_status;
+    columns pg_catalog.text := (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.name), ', ' ORDER BY k.n)
+        FROM ROWS FROM (pg_catalog.unnest(key)) WITH ORDINALITY AS k(name, n));
+    example pg_catalog.text;
 BEGIN
-    SELECT c.* INTO STRICT source FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) definition::pg_catalog.regclass;
-    IF pg_catalog.array_position(key, NULL) IS NOT NULL THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'argument key has a NULL element', HINT = 'Name columns of the query, as in key => ''{city}''.';
-    END IF;
-    unchecked := ml_private.check_definition(source.oid);
+    EXECUTE pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s)', view, columns);
+EXCEPTION
+    WHEN unique_violation THEN
+        GET STACKED DIAGNOSTICS example := PG_EXCEPTION_DETAIL;
+        RAISE unique_violation USING MESSAGE = pg_catalog.format('the query has several rows with the same key (%s)', columns), DETAIL = example,
+            HINT = 'Name columns that tell its rows apart, such as those in GROUP BY, or leave key out.';
+    WHEN undefined_object THEN
+        RAISE undefined_object USING MESSAGE = pg_catalog.format('a column of key has a type without an order (%s)', columns),
+            HINT = 'Name columns that can be sorted, or leave key out.';
+END
+$$;
+
+-- keep fills the table from the plain view, guards it, and registers both.
+CREATE FUNCTION ml_private.keep(view text, source oid, body text, key text[]) RETURNS ml.view_status
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
+DECLARE
+    definition pg_catalog.text := ml_private.relation_name(source::pg_catalog.int8);
+    unchecked  pg_catalog.text;
+    status     ml.view_status;
+BEGIN
+    PERFORM ml_private.check_key(key, source);
+    unchecked := ml_private.check_definition(source, body);
     EXECUTE pg_catalog.format('CREATE TABLE %s AS SELECT * FROM %s', view, definition);
     GET DIAGNOSTICS status.rows := ROW_COUNT;
     status.view := view::pg_catalog.regclass;
     IF pg_catalog.cardinality(key) OPERATOR(pg_catalog.>) 0 THEN
-        columns := (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.name), ', ' ORDER BY k.n)
-                    FROM ROWS FROM (pg_catalog.unnest(key)) WITH ORDINALITY AS k(name, n));
-        EXECUTE pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s)', view, columns);
+        PERFORM ml_private.put_key(view, key);
     END IF;
-    EXECUTE pg_catalog.format('CREATE TRIGGER millrace_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
-        'FOR EACH STATEMENT EXECUTE FUNCTION ml_view.guard()', view);
+    PERFORM ml_private.put_guard(view);
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', view, pg_catalog.concat('Millrace: kept equal to ', definition));
     INSERT INTO ml_private.view (view, definition, owner, made, settings)
-    SELECT c.oid, source.oid, c.relowner, keep.made, ml_private.pinned()
+    SELECT c.oid, source, c.relowner, body IS NOT NULL, ml_private.pinned()
     FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) status.view;
     PERFORM pg_catalog.pg_notify('millrace_view', '');
     status.state := 'catching up';
@@ -125,9 +239,8 @@ DECLARE
     body  pg_catalog.text := ml_private.one_query(query);
 BEGIN
     PERFORM ml_private.require_enrolled();
-    names := ml_private.output_tables(name, ARRAY['', '_definition'], false);
-    EXECUTE pg_catalog.format('CREATE VIEW %s AS %s', names[2], body);
-    RETURN ml_private.keep(names[1], names[2], true, key);
+    names := ml_private.view_names('name', name, ARRAY['', '_definition']);
+    RETURN ml_private.keep(names[1], ml_private.define(names[2], body), body, key);
 END
 $$;
 
@@ -153,8 +266,11 @@ BEGIN
         RAISE insufficient_privilege USING MESSAGE = pg_catalog.format('only the owner of %s can have it maintained', "view"),
             HINT = pg_catalog.format('Make a view of your own that reads %s.', "view");
     END IF;
-    names := ml_private.output_tables(into_table, ARRAY[''], false);
-    RETURN ml_private.keep(names[1], ml_private.relation_name(source.oid::pg_catalog.int8), false, NULL);
+    IF source.relpersistence OPERATOR(pg_catalog.=) 't' THEN
+        RAISE feature_not_supported USING MESSAGE = pg_catalog.format('%s is temporary: the worker could not see it', "view"), HINT = 'Make a view that lasts.';
+    END IF;
+    names := ml_private.view_names('into_table', into_table, ARRAY['']);
+    RETURN ml_private.keep(names[1], source.oid, NULL, NULL);
 END
 $$;
 
@@ -186,11 +302,15 @@ BEGIN
     IF name IS NULL THEN
         RAISE invalid_parameter_value USING MESSAGE = 'argument name is NULL', HINT = 'SELECT * FROM ml.views lists the maintained views.';
     END IF;
+    IF NOT ml_private.is_name(name) THEN
+        RAISE invalid_name USING MESSAGE = pg_catalog.format('%L is not the name of a table', name), HINT = 'Quote unusual names, as in ''"my view"''.';
+    END IF;
     relation := pg_catalog.to_regclass(name);
     SELECT v.* INTO found_ FROM ml_private.view AS v WHERE v.view OPERATOR(pg_catalog.=) relation;
     IF found_.view IS NULL THEN
         RAISE undefined_table USING MESSAGE = pg_catalog.format('%s is not a maintained view of yours', name),
-            HINT = 'SELECT * FROM ml.views lists them.';
+            HINT = coalesce((SELECT pg_catalog.format('It is the plain view of %s.', v.view::pg_catalog.regclass) FROM ml_private.view AS v
+                WHERE v.definition OPERATOR(pg_catalog.=) relation LIMIT 1), 'SELECT * FROM ml.views lists them.');
     END IF;
     RETURN found_;
 END
@@ -204,7 +324,7 @@ DECLARE
 BEGIN
     EXECUTE pg_catalog.format('DROP TABLE %s%s', ml_private.relation_name(v.view::pg_catalog.int8), rest);
     IF v.made AND ml_private.relation_name(v.definition::pg_catalog.int8) IS NOT NULL THEN
-        EXECUTE pg_catalog.format('DROP VIEW %s%s', ml_private.relation_name(v.definition::pg_catalog.int8), rest);
+        PERFORM ml_private.drop_definition(v.definition, v.view, cascade);
     END IF;
     DELETE FROM ml_private.view AS d WHERE d.view OPERATOR(pg_catalog.=) v.view;
     PERFORM pg_catalog.pg_notify('millrace_view', '');
@@ -215,52 +335,6 @@ COMMENT ON FUNCTION ml.drop_view IS
 'Drops a maintained view: its table, and the plain view if ml.create_view made it. What depends on them is listed by PostgreSQL, or
 dropped too with cascade => true.
 Example: SELECT ml.drop_view(''people_by_city'')';
-
-CREATE FUNCTION ml.alter_view(name text, query text, cascade boolean DEFAULT false) RETURNS ml.view_status
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
-DECLARE
-    v          ml_private.view := ml_private.registered(name);
-    body       pg_catalog.text := ml_private.one_query(query);
-    view       pg_catalog.text := ml_private.relation_name(v.view::pg_catalog.int8);
-    definition pg_catalog.text := ml_private.relation_name(v.definition::pg_catalog.int8);
-    rest       pg_catalog.text := CASE WHEN cascade THEN ' CASCADE' ELSE '' END;
-    status     ml.view_status;
-BEGIN
-    IF definition IS NULL THEN
-        definition := ml_private.definition_name(v.view);
-    ELSE
-        EXECUTE pg_catalog.format('ALTER VIEW %s RENAME TO millrace_former', definition);
-    END IF;
-    EXECUTE pg_catalog.format('CREATE VIEW %s AS %s', definition, body);
-    IF ml_private.view_shape(v.view) OPERATOR(pg_catalog.=) ml_private.view_shape(definition::pg_catalog.regclass) THEN
-        status.view := v.view;
-        status.reason := ml_private.check_definition(definition::pg_catalog.regclass);
-        PERFORM ml_private.redefine(v.view, definition::pg_catalog.regclass);
-        status.state := 'catching up';
-        PERFORM pg_catalog.pg_notify('millrace_view', '');
-    ELSE
-        EXECUTE pg_catalog.format('DROP TABLE %s%s', view, rest);
-        DELETE FROM ml_private.view AS d WHERE d.view OPERATOR(pg_catalog.=) v.view;
-        status := ml_private.keep(view, definition, true, NULL);
-    END IF;
-    IF ml_private.relation_name(v.definition::pg_catalog.int8) IS NOT NULL THEN
-        EXECUTE pg_catalog.format('DROP VIEW %s%s', ml_private.relation_name(v.definition::pg_catalog.int8), rest);
-    END IF;
-    RETURN status;
-END
-$$;
-
-COMMENT ON FUNCTION ml.alter_view IS
-'Gives a maintained view another query. With the same columns its table stays, with its grants, indexes and dependents, and its rows are
-changed where they differ; with others it is made anew in this transaction, which PostgreSQL refuses while something depends on it, unless
-cascade => true.
-Example: SELECT ml.alter_view(''people_by_city'', ''SELECT city, count(*) FROM people WHERE alive GROUP BY city'')';
-
--- definition_name is the name that create_view would give to a table's plain view.
-CREATE FUNCTION ml_private.definition_name(relation oid) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT format('%I.%I', n.nspname, c.relname || '_definition')
-        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation);
 
 -- mark changes what the worker is to do with a view.
 CREATE FUNCTION ml_private.mark(name text, paused boolean, build integer) RETURNS ml.view_status
@@ -296,13 +370,3 @@ $$;
 COMMENT ON FUNCTION ml.resume_view IS
 'Ends what ml.pause_view began.
 Example: SELECT ml.resume_view(''people_by_city'')';
-
-CREATE FUNCTION ml.rebuild_view(name text) RETURNS ml.view_status
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
-BEGIN
-    RETURN ml_private.mark(name, NULL, 1);
-END
-$$;
-COMMENT ON FUNCTION ml.rebuild_view IS
-'Computes a maintained view anew from the tables below it. Rows that differ are changed in one transaction: readers never see it empty.
-Example: SELECT ml.rebuild_view(''people_by_city'')';

@@ -11,17 +11,19 @@ BEGIN
     PERFORM ml_private.require_enrolled();
     reply := ml_private.ask_if_up(ml_private.view_request('list', '{}'));
     RETURN QUERY
-    SELECT v.view::pg_catalog.regclass,
-        CASE WHEN c.oid IS NULL THEN 'orphaned'
+    SELECT v.view_name,
+        CASE WHEN v.view_name OPERATOR(pg_catalog.<>) v.view THEN 'errored' -- the row came from a dump
+             WHEN c.oid IS NULL THEN 'orphaned'
              WHEN reply IS NULL THEN 'lagging'
              ELSE coalesce(r.state, s.state, 'catching up') END,
-        CASE WHEN c.oid IS NULL THEN 'its plain view has been dropped'
+        CASE WHEN v.view_name OPERATOR(pg_catalog.<>) v.view THEN 'it was restored from a dump: the administrator runs millrace install'
+             WHEN c.oid IS NULL THEN 'its plain view has been dropped'
              WHEN reply IS NULL THEN 'the worker is not running'
              ELSE coalesce(r.reason, s.reason) END,
         coalesce(r.position, (SELECT p.lsn FROM ml_private.position AS p)),
         r.lag_transactions, r.lag_ms, r.rows, r.state_bytes, r.ticks_per_second, r.last_change, r.freshness_p50_ms, r.freshness_p99_ms,
         (SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), x.restart_lsn)::pg_catalog.int8 FROM pg_catalog.pg_replication_slots AS x
-         WHERE x.slot_name OPERATOR(pg_catalog.=) ml_private.slot_name())
+         WHERE x.slot_name OPERATOR(pg_catalog.=) ml_private.slot_name() AND NOT pg_catalog.pg_is_in_recovery())
     FROM ml_private.view AS v
     LEFT JOIN ml_private.view_state AS s ON s.view OPERATOR(pg_catalog.=) v.view
     LEFT JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) v.definition
@@ -29,8 +31,8 @@ BEGIN
         reason pg_catalog.text, "position" pg_catalog.pg_lsn, lag_transactions pg_catalog.int8, lag_ms pg_catalog.float8, rows pg_catalog.int8,
         state_bytes pg_catalog.int8, ticks_per_second pg_catalog.float8, last_change pg_catalog.timestamptz, freshness_p50_ms pg_catalog.float8,
         freshness_p99_ms pg_catalog.float8) ON r.view OPERATOR(pg_catalog.=) v.view::pg_catalog.int8
-    WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS t WHERE t.oid OPERATOR(pg_catalog.=) v.view)
-    ORDER BY v.view::pg_catalog.regclass::pg_catalog.text;
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS t WHERE t.oid OPERATOR(pg_catalog.=) v.view_name)
+    ORDER BY v.view_name::pg_catalog.text;
 END
 $$;
 
@@ -74,18 +76,25 @@ $$;
 CREATE FUNCTION ml.wait(name text DEFAULT NULL, timeout interval DEFAULT '30 s') RETURNS pg_lsn
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
 DECLARE
-    target  pg_catalog.pg_lsn := pg_catalog.pg_current_wal_insert_lsn();
+    target  pg_catalog.pg_lsn;
     until   pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) timeout;
     v       ml_private.view;
     reply   pg_catalog.jsonb;
     request pg_catalog.jsonb;
 BEGIN
     PERFORM ml_private.require_enrolled();
+    IF pg_catalog.pg_is_in_recovery() THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = 'this server is a standby: its views show what the primary has written to them',
+            HINT = 'Call ml.wait on the primary, and then wait until the standby has replayed its log.';
+    END IF;
+    target := pg_catalog.pg_current_wal_insert_lsn();
     IF name IS NOT NULL THEN
         v := ml_private.registered(name);
     END IF;
     PERFORM ml_private.require_waitable(v.view);
     request := ml_private.view_request('wait', pg_catalog.jsonb_build_object('view', v.view::pg_catalog.int8, 'lsn', target::pg_catalog.text,
+        'timeline', pg_catalog.substr(pg_catalog.pg_walfile_name(target), 1, 8),
         'revisions', (SELECT pg_catalog.jsonb_object_agg(r.view, r.revision) FROM ml_private.view AS r)));
     LOOP
         reply := ml_private.ask(request);

@@ -127,6 +127,7 @@ var checks = []check{
 	{"worker", false, (*patient).checkWorker},
 	{"reader logins", true, (*patient).checkReaders},
 	{"maintained views", true, (*patient).checkViews},
+	{"event triggers", true, (*patient).checkHints},
 	{"clock", true, (*patient).checkClock},
 	{"disk", true, (*patient).checkDisk},
 }

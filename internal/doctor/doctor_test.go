@@ -116,12 +116,12 @@ func TestHealthy(t *testing.T) {
 		"connected to database", "PostgreSQL 1", "encoding of the database is UTF8", "wal_level is logical",
 		"postgres_fdw is installed and loads", "is a superuser", "Millrace is installed, functions " + ext.Version(),
 		"the database reaches the worker, as role " + s.role, "the worker answers at " + s.address.String(),
-		"reader logins can connect: 1", "maintained views can be made", "the clocks", "GiB are free",
+		"reader logins can connect: 1", "maintained views can be made", "event triggers tell the worker", "the clocks", "GiB are free",
 	} {
 		expect(t, findings, OK, want)
 	}
-	if len(findings) != 13 {
-		t.Errorf("%d findings, want 13:\n%s", len(findings), lines(findings))
+	if len(findings) != 14 {
+		t.Errorf("%d findings, want 14:\n%s", len(findings), lines(findings))
 	}
 
 	findings = run(t, Config{DatabaseURL: s.caller, Listen: s.address.String()})

@@ -16,6 +16,7 @@ package lawtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -40,9 +41,10 @@ type table struct {
 
 // column is a column of a table, or of a query's FROM as an expression.
 type column struct {
-	sql     string
-	typ     *typ
-	notNull bool
+	sql       string
+	typ       *typ
+	notNull   bool
+	generated string // by this expression; "" for a plain column
 }
 
 // New makes the case of a seed.
@@ -84,13 +86,19 @@ func (c *Case) newTable(rng *rand.Rand, i int) {
 		t.columns = append(t.columns, column{sql: name, typ: types[rng.IntN(len(types))], notNull: rng.IntN(6) == 0})
 	}
 	extra := t.identity(rng)
+	t.generate(rng, letter)
 	definitions := make([]string, len(t.columns))
 	for i, column := range t.columns {
 		definitions[i] = column.sql + " " + column.typ.declared
 		if column.notNull {
 			definitions[i] += " NOT NULL"
 		}
+		if column.generated != "" {
+			definitions[i] += " GENERATED ALWAYS AS (" + column.generated + ") STORED"
+		}
 	}
+	// Generated columns stand among the others.
+	rng.Shuffle(len(definitions), func(i, j int) { definitions[i], definitions[j] = definitions[j], definitions[i] })
 	create := fmt.Sprintf("CREATE TABLE %s (%s", t.name, strings.Join(definitions, ", "))
 	if len(t.key) > 0 {
 		create += fmt.Sprintf(", CONSTRAINT key%d UNIQUE (%s)", i, strings.Join(t.names(t.key), ", "))
@@ -106,6 +114,24 @@ func (c *Case) newTable(rng *rand.Rand, i int) {
 		c.Schema = append(c.Schema, fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY USING INDEX key%d", t.name, i))
 	}
 	c.tables = append(c.tables, t)
+}
+
+// generate adds generated columns to every other table.
+func (t *table) generate(rng *rand.Rand, letter string) {
+	plain := t.plain()
+	g := &generator{rng: rng}
+	for i := range max(0, rng.IntN(4)-1) {
+		typ := types[rng.IntN(len(types))]
+		if rng.IntN(2) == 0 {
+			typ = plain[rng.IntN(len(plain))].typ
+		}
+		t.columns = append(t.columns, column{sql: fmt.Sprintf("%sg%d", letter, i), typ: typ, generated: g.expression(typ, scope{local: plain}, 0)})
+	}
+}
+
+// plain are the columns that statements write.
+func (t *table) plain() []column {
+	return slices.DeleteFunc(slices.Clone(t.columns), func(c column) bool { return c.generated != "" })
 }
 
 // identity chooses the key and how the log names a row: by the primary key, by

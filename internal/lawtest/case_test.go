@@ -45,6 +45,7 @@ func TestQueries(t *testing.T) {
 	messages := map[string]string{}
 	for seed := range uint64(cases) {
 		c := stage(t, conn, seed)
+		everything.WriteString(strings.Join(c.Schema, "\n"))
 		for _, q := range c.Queries {
 			all++
 			everything.WriteString(q + "\n")
@@ -74,7 +75,7 @@ func TestQueries(t *testing.T) {
 	}
 	for _, word := range []string{" JOIN ", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", "NATURAL", "USING", "LATERAL", "WITH ", "VALUES", "UNION ALL", "INTERSECT ALL",
 		"EXCEPT ALL", "UNION (", "INTERSECT (", "EXCEPT (", "DISTINCT ON", "SELECT DISTINCT ", "ROLLUP", "CUBE", "GROUPING SETS", "GROUPING(", "HAVING", "FILTER", "NOT IN (SELECT", "EXISTS", "ALL (SELECT",
-		"CASE", "coalesce", "count(DISTINCT", "string_agg", "array_agg", "(SELECT (min", "MATERIALIZED", "IS NOT DISTINCT", "LIKE", "WITHIN GROUP"} {
+		"CASE", "coalesce", "count(DISTINCT", "string_agg", "array_agg", "(SELECT (min", "MATERIALIZED", "IS NOT DISTINCT", "LIKE", "WITHIN GROUP", "GENERATED ALWAYS"} {
 		if n := strings.Count(everything.String(), word); n < 5 {
 			t.Errorf("%d queries have %s", n, word)
 		}

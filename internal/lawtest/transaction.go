@@ -81,14 +81,24 @@ func (t *table) insert(rng *rand.Rand, n int) string {
 			rows[i] = rows[i-1] // A duplicate, where there is no key.
 			continue
 		}
-		values := make([]string, len(t.columns))
-		for j, c := range t.columns {
+		plain := t.plain()
+		values := make([]string, len(plain))
+		for j, c := range plain {
 			values[j] = c.typ.value(rng, c.notNull) + "::" + c.typ.name
 		}
 		rows[i] = "(" + strings.Join(values, ", ") + ")"
 	}
-	return fmt.Sprintf("INSERT INTO %s SELECT * FROM (VALUES %s) AS v WHERE (SELECT count(*) FROM %s) < %d%s",
-		t.name, strings.Join(rows, ", "), t.name, crowd, t.onConflict("DO NOTHING"))
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM (VALUES %s) AS v WHERE (SELECT count(*) FROM %s) < %d%s",
+		t.name, t.list(), strings.Join(rows, ", "), t.name, crowd, t.onConflict("DO NOTHING"))
+}
+
+// list names the columns that are written.
+func (t *table) list() string {
+	var names []string
+	for _, c := range t.plain() {
+		names = append(names, c.sql)
+	}
+	return strings.Join(names, ", ")
 }
 
 // onConflict is the clause for tables with a key.
@@ -101,8 +111,8 @@ func (t *table) onConflict(do string) string {
 
 // repeat inserts rows that exist once more, where there is no key.
 func (t *table) repeat(rng *rand.Rand) string {
-	return fmt.Sprintf("INSERT INTO %s SELECT * FROM %s WHERE %s AND (SELECT count(*) FROM %s) < %d%s",
-		t.name, t.name, t.where(rng), t.name, crowd, t.onConflict("DO NOTHING"))
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s AND (SELECT count(*) FROM %s) < %d%s",
+		t.name, t.list(), t.list(), t.name, t.where(rng), t.name, crowd, t.onConflict("DO NOTHING"))
 }
 
 // upsert inserts a row or changes the one that has its key.
@@ -116,11 +126,11 @@ func (t *table) upsert(rng *rand.Rand) string {
 	return strings.TrimSuffix(insert, "DO NOTHING") + fmt.Sprintf("DO UPDATE SET %s = excluded.%s", c.sql, c.sql)
 }
 
-// rest are the columns that are not of the key.
+// rest are the columns that are written and not of the key.
 func (t *table) rest() []int {
 	var list []int
-	for i := range t.columns {
-		if len(t.key) == 0 || i != t.key[0] && i != t.key[len(t.key)-1] {
+	for i, c := range t.columns {
+		if c.generated == "" && (len(t.key) == 0 || i != t.key[0] && i != t.key[len(t.key)-1]) {
 			list = append(list, i)
 		}
 	}

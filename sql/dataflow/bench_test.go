@@ -72,3 +72,21 @@ func BenchmarkMatch(b *testing.B) {
 	c.SetOutput(c.Add(NewMatch(MatchSemi, 0), c.Input(1), c.Input(1)))
 	benchmark(b, c, 1, benchRows(10_000, 10_000))
 }
+
+// BenchmarkOneRow steps a filter, a projection and a join by one row at a time, as a
+// tick does at low load: what a step costs beside its rows shows here.
+func BenchmarkOneRow(b *testing.B) {
+	c := NewCircuit()
+	yes := scalarFunc(func([]row.Value) (row.Value, error) { return row.Value{1}, nil })
+	side := Side{Key: []Scalar{Column(0)}, Types: []*row.Type{intType}}
+	left := c.Add(NewMap([]Scalar{Column(0), Column(1)}), c.Add(NewFilter(yes), c.Input(1)))
+	c.SetOutput(c.Add(NewJoin(side, side, nil), left, c.Input(2)))
+	var right, out zset.Batch
+	for _, r := range benchRows(100_000, 100_000) {
+		right.Add(r, 1)
+	}
+	if err := c.Step(&Context{Context: b.Context()}, map[any]*zset.Batch{2: &right}, &out); err != nil {
+		b.Fatal(err)
+	}
+	benchmark(b, c, 1, benchRows(1, 100_000))
+}

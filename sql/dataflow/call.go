@@ -44,6 +44,7 @@ func (k *Call) Step(c *Context, in []*zset.Batch, out *zset.Batch) error {
 			*n = arguments.Len()
 		}
 	}
+	c.asks(arguments.Len())
 	results, failed, err := c.Remote.Scalars(c, k.call, &arguments)
 	if err != nil {
 		return fmt.Errorf("dataflow: call: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/zset"
@@ -28,6 +29,8 @@ type Circuit struct {
 	errors  *Errors
 	stepped bool // constants are out
 	broken  bool
+
+	filling, since Cost // of the first step, and of the others
 }
 
 // node is an input (table), a constant (rows) or an operator.
@@ -46,6 +49,8 @@ type node struct {
 	longest int           // length of out in the steps since it was made
 	now     *zset.Batch   // this step's output: &out, or the table's change
 	in      []*zset.Batch // reused by each step
+
+	fill, since meter // of the first step, and of the others
 }
 
 // linear operators treat each entry alone and keep no state, so that nothing is saved
@@ -146,16 +151,18 @@ func (c *Circuit) Step(ctx *Context, in map[any]*zset.Batch, out *zset.Batch) er
 	}
 	stepping := *ctx
 	stepping.Errors = c.errors
-	first := !c.stepped
-	c.stepped = true
+	m := metering{first: !c.stepped, began: time.Now()}
+	c.stepped, c.broken = true, true // until the step has ended, be it by a panic
 	for id, n := range c.nodes {
 		stepping.node = NodeID(id)
-		if err := c.step(&stepping, n, in, first); err != nil {
-			c.broken = true
+		if err := c.step(&stepping, n, in, &m); err != nil {
 			return fmt.Errorf("dataflow: step: node %d: %w", id, err)
 		}
 	}
-	out.AddAll(c.nodes[c.output].now, 1)
+	c.broken = false
+	result := c.nodes[c.output].now
+	out.AddAll(result, 1)
+	m.end(c, result)
 	for _, n := range c.nodes {
 		n.now = nil // a table's change is the caller's
 		n.shrink()
@@ -180,45 +187,51 @@ func (n *node) shrink() {
 }
 
 // step computes the node's change.
-func (c *Circuit) step(ctx *Context, n *node, in map[any]*zset.Batch, first bool) error {
+func (c *Circuit) step(ctx *Context, n *node, in map[any]*zset.Batch, m *metering) error {
 	n.out.Reset()
 	n.now = &n.out
+	ran := false
 	switch {
 	case n.op != nil:
-		if err := c.stepOperator(ctx, n, first); err != nil {
+		var err error
+		if ran, err = c.stepOperator(ctx, n, m.first); err != nil {
 			return err
 		}
 	case n.rows != nil:
-		if first {
+		if ran = m.first; ran {
 			n.out.AddAll(n.rows, 1)
 		}
 	case in[n.table] == nil:
 	case n.consolidate && in[n.table].Len() > 1:
+		ran = true
 		n.out.AddAll(in[n.table], 1)
 	default:
+		ran = true
 		n.now = in[n.table]
 	}
+	raw := n.now.Len()
 	if n.consolidate && n.now == &n.out && n.out.Len() > 1 {
 		n.out.Consolidate()
 	}
+	m.note(ctx, n, ran, raw)
 	return nil
 }
 
-// stepOperator runs the operator unless nothing changed. The first step runs all of
-// them, for those that give rows without input.
-func (c *Circuit) stepOperator(ctx *Context, n *node, first bool) error {
+// stepOperator runs the operator unless nothing changed, and tells whether it did. The
+// first step runs all of them, for those that give rows without input.
+func (c *Circuit) stepOperator(ctx *Context, n *node, first bool) (ran bool, err error) {
 	changed := first
 	for i, id := range n.inputs {
 		n.in[i] = c.nodes[id].now
 		changed = changed || n.in[i].Len() > 0
 	}
 	if !changed {
-		return nil
+		return false, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return false, err
 	}
-	return n.op.Step(ctx, n.in, &n.out)
+	return true, n.op.Step(ctx, n.in, &n.out)
 }
 
 // Errors is the number of row errors, and the least of them: its message, and the row

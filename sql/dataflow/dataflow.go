@@ -51,7 +51,8 @@ type Context struct {
 	// is made on the first Fail.
 	Errors *Errors
 
-	node NodeID // the operator that steps
+	node           NodeID // the operator that steps
+	requests, sent int64  // of it: see [Context.asks]
 }
 
 // Fail counts a row error: weight of r is +n as it appears, -n as it goes, so that

@@ -6,8 +6,10 @@ import (
 )
 
 // Explain is the circuit as a tree from the output down, one line per node, with the
-// rows and the memory of its state. A node with several users has a number, #n, and
-// is drawn once.
+// rows and the memory of its state, and with what a change costs there: what it did per
+// change since the circuit was filled, or, as long as no change has come to the node,
+// what is expected for each row that it will be given. A node with several users has a
+// number, #n, and is drawn once.
 func (c *Circuit) Explain() string {
 	e := explainer{c: c, drawn: make([]bool, len(c.nodes))}
 	if c.output >= 0 {
@@ -34,10 +36,8 @@ func (e *explainer) draw(id NodeID, depth int) {
 	}
 	e.drawn[id] = true
 	e.text.WriteString(n.describe())
-	if n.op != nil {
-		if rows, bytes := n.op.Size(); rows > 0 || bytes > 0 {
-			fmt.Fprintf(&e.text, " (%d rows, %d bytes)", rows, bytes)
-		}
+	if facts := e.c.facts(n); len(facts) > 0 {
+		fmt.Fprintf(&e.text, " (%s)", strings.Join(facts, "; "))
 	}
 	e.text.WriteByte('\n')
 	for _, in := range n.inputs {

@@ -204,6 +204,11 @@ func (g *Group) ask(c *Context) (answers []row.Row, failed []string, err error) 
 	if c.Remote == nil {
 		return nil, nil, fmt.Errorf("dataflow: group: no connection to evaluate %s", strings.Join(g.spec.Remote.Expressions, ", "))
 	}
+	sent := 0
+	for _, b := range batches {
+		sent += b.Len()
+	}
+	c.asks(sent)
 	answers, failed, err = c.Remote.Aggregates(c, g.spec.Remote, batches)
 	if err != nil {
 		return nil, nil, fmt.Errorf("dataflow: group: %w", err)

@@ -46,10 +46,11 @@ func (c *Circuit) Save(w *zset.Writer) error {
 	return nil
 }
 
-// Load replaces the state by one that Save wrote. After an error the circuit is of no
+// Load replaces the state by one that Save wrote, and counts costs anew. After an error the circuit is of no
 // use until another Load: [ErrOtherState], or what could not be read.
 func (c *Circuit) Load(r *zset.Reader) error {
 	c.broken = true
+	c.forgetCost()
 	if v := r.Uvarint(); r.Err() == nil && v != stateVersion {
 		return fmt.Errorf("dataflow: load: %w: format %d, this is %d", ErrOtherState, v, stateVersion)
 	}

@@ -53,6 +53,9 @@ func (p *compiler) anyPlain(s *scope, rel node, q *tree.Query, tests []tree.Expr
 			var err error
 			out[i], err = tree.Rewrite(test, func(e tree.Expr) (tree.Expr, error) {
 				if param, ok := e.(*tree.SubParam); ok {
+					if err := checkParam(param, len(targets)); err != nil {
+						return nil, err
+					}
 					return p.scalar(inner, targets[param.Number-1].Expr)
 				}
 				return e, nil

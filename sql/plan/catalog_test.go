@@ -57,19 +57,21 @@ func (c *catalog) Relation(oid uint32) (*schema.Relation, error) {
 		return nil, err
 	}
 	r.Kind, r.Persistence = kind[0], persistence[0]
-	rows, err := c.conn.Query(context.Background(), `SELECT attnum, attname::text, atttypid, atttypmod, attcollation, attgenerated::text, attnotnull
+	rows, err := c.conn.Query(context.Background(), `SELECT attnum, attname::text, atttypid, atttypmod, attcollation, attgenerated::text, attnotnull,
+			coalesce((SELECT adbin::text FROM pg_attrdef WHERE attgenerated <> '' AND adrelid = attrelid AND adnum = attnum), '')
 		FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum`, oid)
 	if err != nil {
 		return nil, err
 	}
 	type attribute struct {
-		Number    int16
-		Name      string
-		Type      uint32
-		Mod       int32
-		Collation uint32
-		Generated string
-		NotNull   bool
+		Number     int16
+		Name       string
+		Type       uint32
+		Mod        int32
+		Collation  uint32
+		Generated  string
+		NotNull    bool
+		Generation string
 	}
 	attributes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[attribute])
 	if err != nil {
@@ -80,7 +82,7 @@ func (c *catalog) Relation(oid uint32) (*schema.Relation, error) {
 		if err != nil {
 			return nil, err
 		}
-		col := schema.Column{Number: a.Number, Name: a.Name, Type: typ, NotNull: a.NotNull}
+		col := schema.Column{Number: a.Number, Name: a.Name, Type: typ, NotNull: a.NotNull, Generation: a.Generation}
 		if a.Generated != "" {
 			col.Generated = a.Generated[0]
 		}

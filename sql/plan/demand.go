@@ -11,6 +11,7 @@ type demand struct {
 	columns map[node][]col
 	need    map[node]map[col]bool
 	changed bool
+	missing bool // an expression reads what none of its node's inputs has
 }
 
 // newDemand finds what is needed for some columns of the root. The columns that a
@@ -52,6 +53,17 @@ func (d *demand) ask(n node, ids []col) {
 	}
 }
 
+// read is ask for what an expression reads, which one of the inputs has in any query
+// that PostgreSQL has analysed.
+func (d *demand) read(ids []col, inputs ...node) {
+	for _, id := range ids {
+		d.missing = d.missing || !slices.ContainsFunc(inputs, func(in node) bool { return slices.Contains(d.columns[in], id) })
+	}
+	for _, in := range inputs {
+		d.ask(in, ids)
+	}
+}
+
 // of is the needed columns of a node, in its order.
 func (d *demand) of(n node) []col { return d.among(n, d.columns[n]) }
 
@@ -73,27 +85,25 @@ func (d *demand) follow(n node) {
 	case *project:
 		for _, it := range n.items {
 			if d.need[n][it.id] {
-				d.ask(n.in, columnsOf(nil, it.expr))
+				d.read(columnsOf(nil, it.expr), n.in)
 			}
 		}
 	case *filter:
-		d.ask(n.in, columnsOf(need, n.conds...))
+		d.read(columnsOf(need, n.conds...), n.in)
 	case *join:
-		for _, in := range n.inputs() {
-			d.ask(in, n.uses(need))
-		}
+		d.read(n.uses(need), n.inputs()...)
 	case *match:
 		d.ask(n.left, need)
 		for _, in := range n.inputs()[1:] {
 			d.ask(in, d.of(n.left))
 		}
 	case *group:
-		d.ask(n.in, n.uses(d))
+		d.read(n.uses(d), n.in)
 		if n.domain != nil {
 			d.ask(n.domain, d.columns[n.domain])
 		}
 	case *first:
-		d.ask(n.in, n.uses(need))
+		d.read(n.uses(need), n.in)
 	case *union:
 		for i, id := range n.columns {
 			for k, in := range n.ins {

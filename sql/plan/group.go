@@ -77,7 +77,10 @@ func (g *grouping) keys() error {
 	q := g.s.query
 	var items []item
 	for _, k := range q.GroupBy {
-		i := slices.IndexFunc(q.Targets, func(t *tree.Target) bool { return t.Ref == k.Ref })
+		i, err := targetOf(q, k.Ref)
+		if err != nil {
+			return err
+		}
 		e, err := g.p.scalar(g.s, q.Targets[i].Expr)
 		if err != nil {
 			return err

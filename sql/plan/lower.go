@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -44,6 +45,8 @@ func compareTables(a, b *tableInput) int {
 // bytesType compares values of any type by their bytes.
 var bytesType = &row.Type{Kind: row.Bytea, Name: "pg_catalog.bytea", BaseName: "pg_catalog.bytea", Mod: -1}
 
+var errColumn = errors.New("plan: an expression reads a column that is not there")
+
 // lower makes the circuit whose output is some columns of the root.
 func (p *compiler) lower(root node, ids []col) (*lowerer, error) {
 	l := &lowerer{
@@ -52,6 +55,9 @@ func (p *compiler) lower(root node, ids []col) (*lowerer, error) {
 		demand:  newDemand(root, ids),
 		tables:  map[any]*tableInput{},
 		done:    map[node]lowered{},
+	}
+	if l.demand.missing {
+		return nil, errColumn
 	}
 	if err := l.inputs(); err != nil {
 		return nil, err
@@ -80,9 +86,6 @@ func (l *lowerer) inputs() error {
 		for i, id := range s.columns {
 			if !l.demand.need[s][id] {
 				continue
-			}
-			if name, virtual := l.p.virtual[id]; virtual {
-				return refuse(-1, "make it STORED", "virtual generated column %s", name)
 			}
 			in.Columns = append(in.Columns, s.numbers[i])
 		}

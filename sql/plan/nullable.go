@@ -49,7 +49,10 @@ func (p *compiler) withoutNull(n node, id col) bool {
 			return !k.Null
 		}
 		of, ok := columnOf(n.items[i].expr)
-		return ok && p.neverNull(n.in, of)
+		if !ok {
+			return p.notNull[id] // of a generated column
+		}
+		return p.neverNull(n.in, of)
 	case *join:
 		return slices.Contains(n.left.cols(), id) && p.neverNull(n.left, id) ||
 			slices.Contains(n.right.cols(), id) && p.neverNull(n.right, id)

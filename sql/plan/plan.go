@@ -61,6 +61,9 @@ type Table struct {
 	Name    string
 	Columns []int16 // attribute numbers, in the order of the input row
 	Inherit bool    // its partitions and descendants too
+	// Generated is the generated columns that are used. They are not in Columns: the
+	// circuit computes them from those.
+	Generated []int16
 }
 
 // Only names the circuit's input of a table without its descendants.
@@ -96,18 +99,22 @@ type compiler struct {
 	settings bool
 	views    []uint32 // that are being expanded
 	unitNode *unit
-	virtual  map[col]string // columns that are generated when read
-	notNull  map[col]bool   // tables' columns that are declared so
+	computed map[col]computed // tables' generated columns
+	notNull  map[col]bool     // tables' columns that are declared so
 	known    map[nodeColumn]bool
 }
 
 // Compile makes the circuit of a query. It decodes the query's constants.
 func Compile(q *tree.Query, c schema.Catalog) (*View, error) {
-	p := &compiler{catalog: c, unitNode: &unit{}, virtual: map[col]string{}, notNull: map[col]bool{}, known: map[nodeColumn]bool{}}
+	p := &compiler{catalog: c, unitNode: &unit{}, computed: map[col]computed{}, notNull: map[col]bool{}, known: map[nodeColumn]bool{}}
 	if err := p.prepare(q); err != nil {
 		return nil, err
 	}
 	res, err := p.query(q, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	generated, err := p.use(res.rel, res.out)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +132,7 @@ func Compile(q *tree.Query, c schema.Catalog) (*View, error) {
 	}
 	v.Circuit, v.Remote, v.FreeOrder = l.circuit, l.remote, l.freeOrder
 	for _, t := range slices.SortedFunc(maps.Values(l.tables), compareTables) {
+		t.Generated = generated[t.Input()]
 		v.Tables = append(v.Tables, t.Table)
 	}
 	return v, nil

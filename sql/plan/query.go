@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/millrace/millrace/sql/tree"
@@ -68,6 +69,15 @@ func used(q *tree.Query, t *tree.Target) bool {
 	return slices.ContainsFunc(q.Distinct, refers) || slices.ContainsFunc(q.Sort, refers)
 }
 
+// targetOf is which target GROUP BY, DISTINCT ON or ORDER BY means.
+func targetOf(q *tree.Query, ref int) (int, error) {
+	i := slices.IndexFunc(q.Targets, func(t *tree.Target) bool { return t.Ref == ref })
+	if i < 0 {
+		return 0, fmt.Errorf("plan: target %d is not known", ref)
+	}
+	return i, nil
+}
+
 // compute gives an expression a column: its own if it is one.
 func (p *compiler) compute(items []item, e tree.Expr) (col, []item) {
 	if id, ok := columnOf(e); ok {
@@ -123,18 +133,17 @@ func (p *compiler) byBytes(ids []col) []groupKey {
 // distinctOn applies DISTINCT ON: the first row by ORDER BY.
 func (p *compiler) distinctOn(s *scope, rel node, ids []col, res *result) (*result, error) {
 	q := s.query
-	target := func(ref int) (col, int) {
-		i := slices.IndexFunc(q.Targets, func(t *tree.Target) bool { return t.Ref == ref })
-		return ids[i], i
-	}
 	f := &first{keys: p.byBytes(res.domain)}
 	key := []int{}
 	for _, g := range q.Distinct {
-		id, i := target(g.Ref)
-		if _, err := p.equatable(id, "DISTINCT ON"); err != nil {
+		i, err := targetOf(q, g.Ref)
+		if err != nil {
 			return nil, err
 		}
-		f.keys = append(f.keys, groupKey{id: id})
+		if _, err := p.equatable(ids[i], "DISTINCT ON"); err != nil {
+			return nil, err
+		}
+		f.keys = append(f.keys, groupKey{id: ids[i]})
 		if at := slices.Index(res.out, ids[i]); at >= 0 && key != nil {
 			key = append(key, at)
 		} else {
@@ -142,11 +151,14 @@ func (p *compiler) distinctOn(s *scope, rel node, ids []col, res *result) (*resu
 		}
 	}
 	for _, g := range q.Sort {
-		id, _ := target(g.Ref)
+		i, err := targetOf(q, g.Ref)
+		if err != nil {
+			return nil, err
+		}
 		if slices.ContainsFunc(q.Distinct, func(d *tree.SortGroup) bool { return d.Ref == g.Ref }) {
 			continue // equal within a key
 		}
-		o, err := p.order(id, g)
+		o, err := p.order(ids[i], g)
 		if err != nil {
 			return nil, err
 		}

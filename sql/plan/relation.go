@@ -91,15 +91,15 @@ func (p *compiler) relation(s *scope, index int, e *tree.RangeEntry) (*source, e
 	}
 	n := &scan{table: r.OID, name: r.Name, inherit: e.Inherit}
 	for _, c := range r.Columns {
-		id := p.newCol(tree.TypeRef{OID: c.Type.OID, Mod: c.Type.Mod, Collation: c.Type.Collation})
+		if c.Generated != 0 {
+			continue
+		}
+		id := p.newCol(typeRef(c.Type))
 		n.columns, n.numbers = append(n.columns, id), append(n.numbers, c.Number)
 		s.vars[variable{index, c.Number}] = id
 		p.notNull[id] = c.NotNull
-		if c.Generated == 'v' {
-			p.virtual[id] = c.Name
-		}
 	}
-	return built(n), nil
+	return built(p.generated(s, index, n, r)), nil
 }
 
 // view is the source of a view: its query, expanded.

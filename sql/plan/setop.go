@@ -11,13 +11,17 @@ import (
 
 // setOperation compiles a query that is a UNION, INTERSECT or EXCEPT.
 func (p *compiler) setOperation(s *scope) (*result, error) {
-	rel, ids, err := p.setItem(s, s.query.SetOperation, nil)
+	top, ok := s.query.SetOperation.(*tree.SetOperation)
+	if !ok {
+		return nil, fmt.Errorf("plan: a set operation of a single item")
+	}
+	rel, ids, err := p.setItem(s, top, nil)
 	if err != nil {
 		return nil, err
 	}
 	n := len(s.domain.columns())
 	res := &result{rel: rel, domain: ids[:n:n], out: ids[n:]}
-	if top := s.query.SetOperation.(*tree.SetOperation); !top.All {
+	if !top.All {
 		res.key = positions(len(res.out))
 	}
 	return res, nil
@@ -50,6 +54,9 @@ func (p *compiler) setItem(s *scope, i tree.SetItem, around *tree.SetOperation) 
 	}
 	if around == nil {
 		return rel, ids, nil
+	}
+	if have := len(ids) - n; have != min(len(around.ColTypes), len(around.ColMods), len(around.ColCollations)) {
+		return nil, nil, fmt.Errorf("plan: set operation of %d columns with an item of %d", len(around.ColTypes), have)
 	}
 	out, fresh := &project{in: rel}, make([]col, len(ids))
 	for k, id := range ids {

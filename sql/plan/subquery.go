@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/millrace/millrace/sql/row"
@@ -99,10 +100,21 @@ func (p *compiler) subquery(s *scope, rel node, sub *tree.SubLink) (node, tree.E
 func (p *compiler) test(e tree.Expr, ids []col) (tree.Expr, error) {
 	return tree.Rewrite(e, func(e tree.Expr) (tree.Expr, error) {
 		if param, ok := e.(*tree.SubParam); ok {
+			if err := checkParam(param, len(ids)); err != nil {
+				return nil, err
+			}
 			return p.ref(ids[param.Number-1]), nil
 		}
 		return e, nil
 	})
+}
+
+// checkParam refuses a SubParam that is none of a subquery's columns.
+func checkParam(param *tree.SubParam, columns int) error {
+	if param.Number < 1 || param.Number > columns {
+		return fmt.Errorf("plan: column %d of a subquery of %d", param.Number, columns)
+	}
+	return nil
 }
 
 // over compiles a subquery over the domain that it needs in rel.

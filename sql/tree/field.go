@@ -7,7 +7,10 @@ import (
 
 // decoder turns values into nodes. The first error sticks: what is decoded after it
 // is thrown away.
-type decoder struct{ err error }
+type decoder struct {
+	err   error
+	alone bool // an expression without the text that its locations are in
+}
 
 func (d *decoder) fail(format string, args ...any) {
 	if d.err == nil {
@@ -96,7 +99,7 @@ func (f fields) char(name string) byte {
 
 // at returns the location, -1 if the node has none.
 func (f fields) at() int {
-	if _, ok := f.fields["location"]; !ok {
+	if _, ok := f.fields["location"]; !ok || f.d.alone {
 		return -1
 	}
 	return f.int("location")

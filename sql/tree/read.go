@@ -1,5 +1,7 @@
 package tree
 
+import "fmt"
+
 // Read reads the text of a view's rule, which is a list with one query, and
 // normalises the query. PostgreSQL 14 to 18 are understood.
 //
@@ -24,6 +26,51 @@ func Read(evAction string) (*Query, error) {
 		return nil, d.err
 	}
 	return normalise(q)
+}
+
+// ReadExpr reads the text of one expression without subqueries, as the catalog keeps
+// that of a generated column (pg_attrdef.adbin). Its columns are those of range table
+// entry 1, and its nodes have no locations.
+func ReadExpr(text string) (Expr, error) {
+	s := &scanner{text: text}
+	v, err := s.value()
+	if err != nil {
+		return nil, err
+	}
+	if s.next() != "" {
+		return nil, s.fail("text after the end")
+	}
+	d := &decoder{alone: true}
+	if v.kind != valueNode {
+		d.fail("an expression expected")
+		return nil, d.err
+	}
+	e := readItem(fields{v.node, d}, "expression", v)
+	if d.err != nil {
+		return nil, d.err
+	}
+	return checkedExpr(e)
+}
+
+// checkedExpr checks that an expression stands alone: it has no subquery, and its
+// columns are of entry 1.
+func checkedExpr(e Expr) (Expr, error) {
+	var err error
+	Walk(e, func(e Expr) bool {
+		switch e := e.(type) {
+		case *SubLink:
+			err = fmt.Errorf("tree: a subquery in an expression that stands alone")
+		case *Var:
+			if e.Table != 1 || e.Levels != 0 {
+				err = fmt.Errorf("tree: column of range table entry %d, %d queries up, in an expression that stands alone", e.Table, e.Levels)
+			}
+		}
+		return err == nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // readQuery reads a QUERY node.

@@ -120,6 +120,9 @@ func (x *Index) Keys() iter.Seq[[]byte] {
 // Len is the number of distinct rows, summed over the keys.
 func (x *Index) Len() int { return x.rowTable.present }
 
+// KeyLen is the number of keys.
+func (x *Index) KeyLen() int { return x.keyTable.present }
+
 // Bytes is the memory that the index holds.
 func (x *Index) Bytes() int64 {
 	return x.keys.bytes() + x.rows.bytes() + int64(len(x.keyTable.slots)+len(x.rowTable.slots))*8

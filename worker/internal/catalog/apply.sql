@@ -6,20 +6,24 @@
 CREATE FUNCTION ml_apply.apply(target oid, node oid, names text[], types text[], gone tid[], moved tid[], changed text[], added text[])
 RETURNS tid[] LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    relation text := (SELECT format('%I.%I', s.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE c.oid = target);
-    columns  text := (SELECT string_agg(format('%I', u.name), ', ' ORDER BY u.n) FROM unnest(names) WITH ORDINALITY AS u(name, n));
-    places   text := (SELECT string_agg(format('($1)[%s:%1$s]', i), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i);
-    list     text := (SELECT string_agg(format('c%s', i), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i);
+    relation text;
+    owner    name;
+    sets     text; -- what a column becomes, for each
+    columns  text;
+    cells    text;
+    list     text; -- names for the columns of what has come
     written  tid[];
     result   tid[] := '{}';
     late     text;
     n        bigint;
 BEGIN
+    SELECT format('%I.%I', s.nspname, c.relname), pg_get_userbyid(c.relowner) INTO relation, owner
+    FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE c.oid = target;
     IF relation IS NULL THEN
         RAISE undefined_table USING MESSAGE = 'the table of the view has been dropped';
     END IF;
     -- REASSIGN OWNED can give this function to somebody else than the table's owner.
-    IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = target AND r.rolname = current_user) THEN
+    IF owner <> current_user THEN
         RAISE insufficient_privilege USING MESSAGE = format('table %s does not belong to %I, who had it maintained', relation, current_user);
     END IF;
     EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
@@ -27,27 +31,29 @@ BEGIN
         RAISE object_not_in_prerequisite_state USING MESSAGE = 'the table of the view has been rewritten';
     END IF;
     IF cardinality(gone) > 0 THEN
-        EXECUTE format('DELETE FROM %s WHERE ctid = ANY ($1)', relation) USING gone;
+        -- Many places in a table that is not small: the planner is not shown them, since it
+        -- would weigh each, and then read the table to its end.
+        EXECUTE format('DELETE FROM %s WHERE ctid = ANY (%s)', relation,
+            CASE WHEN cardinality(gone) > 200 AND pg_relation_size(target) > 1048576 THEN '(SELECT $1)::tid[]' ELSE '$1' END) USING gone;
         GET DIAGNOSTICS n = ROW_COUNT;
         IF n <> cardinality(gone) THEN
             RAISE object_not_in_prerequisite_state USING MESSAGE = format('%s rows to delete, and %s are there', cardinality(gone), n);
         END IF;
     END IF;
     IF cardinality(moved) > 0 THEN
+        SELECT string_agg(format('%I = u.c%s::%s', names[i], i, types[i]), ', '), string_agg(format('($1)[%s:%1$s]', i), ', '), string_agg(format('c%s', i), ', ')
+        INTO sets, cells, list FROM generate_subscripts(names, 1) AS i;
         EXECUTE format('WITH w AS (UPDATE %s AS t SET %s FROM unnest(%s, $2) WITH ORDINALITY AS u(%s, place, n) WHERE t.ctid = u.place RETURNING u.n, t.ctid) '
-            'SELECT array_agg(w.ctid ORDER BY w.n) FROM w',
-            relation, (SELECT string_agg(format('%I = u.c%s::%s', names[i], i, types[i]), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i),
-            places, list) INTO written USING changed, moved;
+            'SELECT array_agg(w.ctid ORDER BY w.n) FROM w', relation, sets, cells, list) INTO written USING changed, moved;
         IF cardinality(written) IS DISTINCT FROM cardinality(moved) THEN
             RAISE object_not_in_prerequisite_state USING MESSAGE = format('%s rows to update, and %s are there', cardinality(moved), coalesce(cardinality(written), 0));
         END IF;
         result := written;
     END IF;
     IF cardinality(added) > 0 THEN
-        EXECUTE format('WITH w AS (INSERT INTO %s (%s) SELECT %s FROM unnest(%s) WITH ORDINALITY AS u(%s, n) ORDER BY u.n RETURNING ctid) '
-            'SELECT array_agg(w.ctid) FROM w',
-            relation, columns, (SELECT string_agg(format('u.c%s::%s', i, types[i]), ', ' ORDER BY i) FROM generate_subscripts(names, 1) AS i),
-            places, list) INTO written USING added;
+        SELECT string_agg(format('%I', names[i]), ', '), string_agg(format('unnest(($1)[%s:%1$s])::%s', i, types[i]), ', ')
+        INTO columns, cells FROM generate_subscripts(names, 1) AS i;
+        EXECUTE format('WITH w AS (INSERT INTO %s (%s) SELECT %s RETURNING ctid) SELECT array_agg(w.ctid) FROM w', relation, columns, cells) INTO written USING added;
         IF cardinality(written) IS DISTINCT FROM array_length(added, 2) THEN
             RAISE object_not_in_prerequisite_state USING MESSAGE = format('%s rows to insert, and %s were', array_length(added, 2), coalesce(cardinality(written), 0)),
                 HINT = 'A trigger or rule on the table of a maintained view must not change which rows are written.';

@@ -34,6 +34,10 @@ type Installation struct {
 	Worker         string // the worker's login role
 	WorkerPassword string // new, or "" if the role existed and was left alone
 	MadlibSkipped  bool   // a schema madlib that is not ours is in the way
+	// Unwritten names maintained views that belong to superusers, as after a dump was
+	// restored without its roles: nobody writes in a superuser's name.
+	Unwritten []string
+	former    string // what an upgraded or copied database was, in the words of [here]
 }
 
 const minVersion = 140000
@@ -54,7 +58,7 @@ func Install(ctx context.Context, conn *pgx.Conn, o InstallOptions) (*Installati
 	out := &Installation{Worker: o.Worker}
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		steps := []func(context.Context, pgx.Tx, InstallOptions, *Installation) error{
-			installIdentity, installServer, installFunctions, installWorkerRole, installPublication, installMadlib,
+			installRestored, installIdentity, installServer, installFunctions, installGrants, installWorkerRole, installPublication, installMadlib, installHints,
 		}
 		for _, step := range steps {
 			if err := step(ctx, tx, o, out); err != nil {
@@ -108,32 +112,12 @@ func newMigrate(db *sql.DB) (*migrate.Migrate, error) {
 	return migrate.NewWithInstance("iofs", files, "pgx5", driver)
 }
 
-// installIdentity notes which database this is. In a copy of another one, what
-// that one's roles were given is forgotten: they must be enrolled anew.
+// installIdentity notes which database this is.
 func installIdentity(ctx context.Context, tx pgx.Tx, _ InstallOptions, _ *Installation) error {
-	const here = "(SELECT c.system_identifier, d.oid FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database())"
-	var copied bool
-	var mappings *string
-	err := tx.QueryRow(ctx, `
-		SELECT EXISTS (SELECT FROM ml_private.identity AS i WHERE (i.system_identifier, i.database) <> `+here+`),
-			(SELECT string_agg(format('DROP USER MAPPING FOR %s SERVER millrace', CASE WHEN umuser = 0 THEN 'PUBLIC' ELSE quote_ident(usename) END), '; ')
-			 FROM pg_user_mappings WHERE srvname = 'millrace')`).Scan(&copied, &mappings)
+	_, err := tx.Exec(ctx, `
+		INSERT INTO ml_private.identity SELECT c.system_identifier, d.oid FROM pg_control_system() AS c, pg_database AS d
+		WHERE d.datname = current_database() AND NOT EXISTS (SELECT FROM ml_private.identity)`)
 	if err != nil {
-		return fmt.Errorf("catalog: look at the database's identity: %w", err)
-	}
-	script := "INSERT INTO ml_private.identity SELECT * FROM " + here + " AS h WHERE NOT EXISTS (SELECT FROM ml_private.identity)"
-	if copied {
-		script = "DELETE FROM ml_private.role; DELETE FROM ml_private.identity; " +
-			// Numbers of tables and roles mean others here, or nothing.
-			"DELETE FROM ml_private.view; DELETE FROM ml_private.view_state; DELETE FROM ml_private.position; " +
-			"DROP PUBLICATION IF EXISTS " + Publication + "; " +
-			"DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'ml_apply'::regnamespace LOOP " +
-			"EXECUTE format('DROP FUNCTION %s', f); END LOOP; END $$; " + script
-		if mappings != nil {
-			script = *mappings + "; " + script
-		}
-	}
-	if _, err := tx.Exec(ctx, script); err != nil {
 		return fmt.Errorf("catalog: note the database's identity: %w", err)
 	}
 	return nil
@@ -212,13 +196,9 @@ func installFunctions(ctx context.Context, tx pgx.Tx, _ InstallOptions, _ *Insta
 		}
 	}
 	script := fmt.Sprintf(`
-		CREATE FUNCTION ml_private.version() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$SELECT %s::pg_catalog.text$$;
-		GRANT SELECT ON ml_private.worker, ml_private.rows, ml_private.wide_rows, ml.jobs, ml.views TO PUBLIC;
-		-- What PostgreSQL gives PUBLIC by itself, unless default privileges say otherwise.
-		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ml, ml_private, ml_view TO PUBLIC;
-		GRANT USAGE ON TYPE ml.result, ml.view_status TO PUBLIC`, token.QuoteLiteral(ext.Version()))
+		CREATE FUNCTION ml_private.version() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$SELECT %s::pg_catalog.text$$`, token.QuoteLiteral(ext.Version()))
 	if _, err := tx.Exec(ctx, script); err != nil {
-		return fmt.Errorf("catalog: grants: %w", err)
+		return fmt.Errorf("catalog: version of the functions: %w", err)
 	}
 	return nil
 }
@@ -272,7 +252,8 @@ func dropFunctions(ctx context.Context, tx pgx.Tx, schemas ...string) error {
 // enrolled roles and the maintained views, and nothing of a user's.
 func installWorkerRole(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *Installation) error {
 	var exists bool
-	var connect string // empty if PUBLIC may connect
+	var connect string         // empty if PUBLIC may connect
+	shared := out.Worker != "" // a name of the administrator's may be for several databases
 	err := tx.QueryRow(ctx, `
 		SELECT n.name, EXISTS (SELECT FROM pg_roles WHERE rolname = n.name),
 			CASE WHEN has_database_privilege('public', d.oid, 'CONNECT') THEN '' ELSE format('; GRANT CONNECT ON DATABASE %I TO %I', d.datname, n.name) END
@@ -289,12 +270,15 @@ func installWorkerRole(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *In
 			return err
 		}
 		script = "CREATE ROLE " + name + " LOGIN NOINHERIT PASSWORD " + literal +
-			"; COMMENT ON ROLE " + name + " IS 'Millrace: the worker''s login'; " + script
+			"; " + script
 	}
 	if _, err := tx.Exec(ctx, script+"; "+viewGrants(name)); err != nil {
 		return fmt.Errorf("catalog: worker role: %w", err)
 	}
-	return nil
+	if exists && shared {
+		return nil
+	}
+	return claimRole(ctx, tx, out.Worker, "the worker's login", !exists, out.former)
 }
 
 // ResetWorkerPassword gives the worker's login a new password and returns it.

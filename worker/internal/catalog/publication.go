@@ -36,22 +36,26 @@ func viewGrants(worker string) string {
 // administrator may say so: doctor tells, otherwise.
 func installPublication(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *Installation) error {
 	var publisher, database string
-	var roleExists, exists, replicates, super bool
+	var roleExists, exists, misowned, replicates, super bool
 	err := tx.QueryRow(ctx, `
 		SELECT n.name, quote_ident(d.datname), EXISTS (SELECT FROM pg_roles WHERE rolname = n.name), EXISTS (SELECT FROM pg_publication WHERE pubname = $1),
+			EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = $1 AND pg_get_userbyid(p.pubowner) <> n.name AND pg_has_role(p.pubowner, 'USAGE')),
 			(SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = $2), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
 		FROM pg_database AS d, LATERAL (SELECT 'ml_publisher_' || d.oid AS name) AS n WHERE d.datname = current_database()`,
-		Publication, out.Worker).Scan(&publisher, &database, &roleExists, &exists, &replicates, &super)
+		Publication, out.Worker).Scan(&publisher, &database, &roleExists, &exists, &misowned, &replicates, &super)
 	if err != nil {
 		return fmt.Errorf("catalog: look at the publication: %w", err)
 	}
 	name := token.QuoteName(publisher)
 	script := ""
 	if !roleExists {
-		script += fmt.Sprintf("CREATE ROLE %s NOLOGIN; COMMENT ON ROLE %[1]s IS 'Millrace: owner of the publication';", name)
+		script += fmt.Sprintf("CREATE ROLE %s NOLOGIN;", name)
 	}
 	if !exists {
-		script += "CREATE PUBLICATION " + Publication + ";" + giveTo(super, name, "PUBLICATION "+Publication, "DATABASE "+database)
+		script += "CREATE PUBLICATION " + Publication + ";"
+	}
+	if !exists || misowned { // a restored one belongs to the original's role, or to who restored it
+		script += giveTo(super, name, "PUBLICATION "+Publication, "DATABASE "+database)
 	}
 	script += "GRANT INSERT, UPDATE, DELETE ON ml_private.view TO " + name // enrolled roles inherit it
 	if _, err := tx.Exec(ctx, script); err != nil {
@@ -60,6 +64,9 @@ func installPublication(ctx context.Context, tx pgx.Tx, _ InstallOptions, out *I
 			return fmt.Errorf("catalog: publication: the administrator needs GRANT CREATE ON DATABASE %s … WITH GRANT OPTION: %w", database, err)
 		}
 		return fmt.Errorf("catalog: publication: %w", err)
+	}
+	if err := claimRole(ctx, tx, publisher, "owner of the publication", !roleExists, out.former); err != nil {
+		return err
 	}
 	if replicates {
 		return nil

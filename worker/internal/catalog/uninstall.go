@@ -11,7 +11,13 @@ import (
 // Uninstall removes what [Install] and [Enroll] made in this database: logins,
 // functions, foreign server and catalog. Tables of users stay, models and
 // results among them. A schema madlib that is not ours stays too.
+//
+// The event triggers go first, by themselves: a session that has just looked them up
+// must find their function.
 func Uninstall(ctx context.Context, conn *pgx.Conn) error {
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return dropHints(ctx, tx) }); err != nil {
+		return err
+	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		var installed bool
 		if err := tx.QueryRow(ctx, "SELECT to_regclass('ml_private.role') IS NOT NULL").Scan(&installed); err != nil {

@@ -19,8 +19,14 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text, c.relp
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = $1`
 
+// columnsSQL gives a relation's columns. From PostgreSQL 18 on a column can be declared
+// NOT NULL without a look at the rows that there are.
 const columnsSQL = `
-SELECT a.attnum, a.attname::text, a.attgenerated::text, a.attnotnull,
+SELECT a.attnum, a.attname::text, a.attgenerated::text,
+	coalesce((SELECT d.adbin::text FROM pg_catalog.pg_attrdef AS d
+		WHERE a.attgenerated <> '' AND d.adrelid = a.attrelid AND d.adnum = a.attnum), ''),
+	a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS n
+		WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated AND a.attnum = ANY (n.conkey)),
 	a.atttypid, a.atttypmod, a.attcollation, pg_catalog.format_type(a.atttypid, a.atttypmod)
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
@@ -61,7 +67,7 @@ type column struct {
 func (d *Dictionary) columns(relation uint32) ([]schema.Column, error) {
 	var c column
 	var list []column
-	targets := []any{&c.Number, &c.Name, &c.generated, &c.NotNull, &c.use.oid, &c.use.mod, &c.use.collation, &c.typeName}
+	targets := []any{&c.Number, &c.Name, &c.generated, &c.Generation, &c.NotNull, &c.use.oid, &c.use.mod, &c.use.collation, &c.typeName}
 	err := d.each("columns", columnsSQL, []any{relation}, targets, func() error {
 		list = append(list, c)
 		return nil

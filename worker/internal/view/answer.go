@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,8 +22,12 @@ import (
 type request struct {
 	Definition uint32  `json:"definition"`
 	Action     string  `json:"action"`
+	Query      string  `json:"query"`  // the text of the definition; "" if it is not known
+	Offset     int     `json:"offset"` // bytes of the statement in front of it
+	Nested     bool    `json:"nested"` // it reads plain views
 	View       *uint32 `json:"view"`
 	Position   string  `json:"lsn"`
+	Timeline   string  `json:"timeline"` // of the position
 	Ticket     int64   `json:"ticket"`
 	// Revisions are those of the views' catalog rows that the caller sees: the worker
 	// may not have seen them yet.
@@ -97,9 +104,12 @@ func (e *Engine) check(ctx context.Context, role string, r request) (any, error)
 		err = refusedTable(ctx, conn, d, p)
 	}
 	var refused *plan.Refused
+	var denied *privilegeError
 	switch {
 	case errors.As(err, &refused):
-		return nil, refusal(refused)
+		return nil, refusal(refused, written{text: r.Query, before: r.Offset, nested: r.Nested})
+	case errors.As(err, &denied):
+		return nil, fault.New(fault.Privilege, "%v", denied).WithHint("The worker computes the column, as the owner. Grant the right, and COMMIT, before the view is created.")
 	case errors.Is(err, schema.ErrNotFound):
 		return map[string]any{"unchecked": "it reads what this transaction has made: the query will be checked after COMMIT"}, nil
 	case err != nil:
@@ -113,17 +123,18 @@ func (e *Engine) check(ctx context.Context, role string, r request) (any, error)
 	return map[string]any{}, nil
 }
 
-// refusal names the construct that is not maintained.
-func refusal(r *plan.Refused) error {
+// refusal names the construct that is not maintained, and where it is.
+func refusal(r *plan.Refused, query written) error {
 	f := fault.New(fault.Unsupported, "%s is not maintained", r.Construct)
-	if r.Location >= 0 {
-		f = f.WithDetail("At character %d of the view's definition.", r.Location+1)
+	if place := query.place(r); place != "" {
+		f = f.WithDetail("%s", place)
 	}
 	hint := r.Hint
 	if hint == "" {
-		hint = "Leave it out, or keep it in a plain view that reads the maintained one."
+		hint = "leave it out, or keep it in a plain view that reads the maintained one"
 	}
-	return f.WithHint("%s", hint)
+	first, size := utf8.DecodeRuneInString(hint)
+	return f.WithHint("%c%s.", unicode.ToUpper(first), strings.TrimSuffix(hint[size:], "."))
 }
 
 // wait waits at most a second until a view, or all, show a position.
@@ -141,8 +152,9 @@ func (e *Engine) wait(ctx context.Context, r request, visible map[uint32]bool) (
 	timer := time.NewTimer(5 * time.Millisecond)
 	defer timer.Stop()
 	for {
+		here := e.shown.isOf(r.Timeline) // asked first: what is read then is not older
 		position, views, changed := e.shown.read()
-		done := position >= target
+		done := here && position >= target
 		if done {
 			if done, err = current(r, views, visible); err != nil {
 				return nil, err
@@ -295,7 +307,7 @@ func (e *Engine) explain(ctx context.Context, r request) (any, error) {
 	doErr := e.do(ctx, func() {
 		var v *view
 		if v, err = e.asked(r); err == nil {
-			text = e.explanation(v)
+			text, err = e.explanation(v)
 		}
 	})
 	if err = errors.Join(err, doErr); err != nil {

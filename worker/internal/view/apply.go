@@ -24,7 +24,12 @@ func (e *Engine) apply(ctx context.Context, committed *time.Time) error {
 		for _, v := range e.order {
 			// A view waits for those below it: they are read together.
 			if v.live() && v.pending.Len() > 0 && e.parentsCurrent(v) {
-				list = append(list, newWriting(v)...)
+				parts, err := e.writings(v)
+				if err != nil {
+					e.refuseWrite(v, err)
+					continue
+				}
+				list = append(list, parts...)
 			}
 		}
 		if len(list) == 0 {
@@ -46,6 +51,28 @@ func (e *Engine) apply(ctx context.Context, committed *time.Time) error {
 		}
 		e.refuseWrite(failed.view, err)
 	}
+}
+
+// writings are the statements of a view.
+func (e *Engine) writings(v *view) (list []*writing, err error) {
+	defer e.contain("view", v.Name, &err)
+	return newWriting(v), nil
+}
+
+// render has the view's owner render what only he may.
+func (e *Engine) render(ctx context.Context, w *writing) (err error) {
+	defer e.contain("view", w.view.Name, &err)
+	if err := statementBounds.admit(w); err != nil {
+		return err
+	}
+	return w.render(e.renderer(ctx, w.view))
+}
+
+// statement is the call that writes.
+func (e *Engine) statement(w *writing) (sql string, p *parameters, err error) {
+	defer e.contain("view", w.view.Name, &err)
+	sql, p = w.statement()
+	return sql, p, nil
 }
 
 // settle notes what was written.
@@ -89,74 +116,72 @@ func code(err error) string {
 // write runs one transaction. If one of the writings failed, it is returned with its
 // error; nothing was written then.
 func (e *Engine) write(ctx context.Context, list []*writing) (failed *writing, err error) {
-	batch := &pgconn.Batch{}
-	at := map[int]*writing{}
-	n := 0
-	add := func(w *writing, sql string, p parameters) {
-		batch.ExecParams(sql, p.values, p.types, binaryFormat, binaryFormat)
-		if w != nil {
-			at[n] = w
+	for _, w := range list {
+		if err := e.render(ctx, w); err != nil {
+			return w, err
 		}
-		n++
 	}
-	add(nil, "BEGIN", parameters{})
+	s := &script{pipeline: e.writer.StartPipeline(ctx)}
+	s.add(nil, "BEGIN", nil)
 	owner := uint32(0)
 	for _, w := range list {
 		if w.view.Owner != owner {
 			// What an earlier owner's trigger may have set does not reach this one's.
-			add(nil, "RESET ALL", parameters{})
-			add(nil, "SELECT set_config('millrace.position', '"+e.position.String()+"', true)", parameters{})
+			s.add(nil, "RESET ALL", nil)
+			s.add(nil, "SELECT set_config('millrace.position', '"+e.position.String()+"', true)", nil)
 			owner = w.view.Owner
 		}
-		sql, params, err := w.statement(e.renderer(ctx, w.view))
+		sql, params, err := e.statement(w)
 		if err != nil {
-			return w, err
+			_ = errors.Join(s.pipeline.Sync(), s.pipeline.Close()) // what matters is how it ends
+			return w, errors.Join(err, e.rollBack(ctx))
 		}
-		add(w, sql, *params)
+		s.add(w, sql, params)
 	}
-	add(nil, "RESET ALL", parameters{})
-	add(nil, e.positionSQL(list), parameters{})
-	add(nil, "COMMIT", parameters{})
-	add(nil, "SELECT pg_current_wal_insert_lsn()::text", parameters{})
-	return e.execute(ctx, batch, at)
+	s.add(nil, "RESET ALL", nil)
+	s.add(nil, e.positionSQL(list), nil)
+	s.add(nil, "COMMIT", nil)
+	s.add(nil, "SELECT pg_current_wal_insert_lsn()::text", nil)
+	s.pipeline.SendPipelineSync()
+	return e.results(ctx, s)
 }
 
-// execute runs the batch and hands each writing its result.
-func (e *Engine) execute(ctx context.Context, batch *pgconn.Batch, at map[int]*writing) (*writing, error) {
-	results := e.writer.ExecBatch(ctx, batch)
-	i := 0
+// results hands each writing its result.
+func (e *Engine) results(ctx context.Context, s *script) (failed *writing, err error) {
+	_ = s.pipeline.Flush() // the first result is the same error
 	var last []byte
-	for results.NextResult() {
-		r := results.ResultReader().Read()
-		if r.Err != nil {
+	for _, w := range s.writings {
+		if last, err = oneValue(s.pipeline); err != nil {
+			failed = w
 			break
 		}
-		last = nil
-		if len(r.Rows) == 1 && len(r.Rows[0]) == 1 {
-			last = r.Rows[0][0]
+		if w == nil {
+			continue
 		}
-		if w := at[i]; w != nil {
-			places, err := tids(last)
-			if err != nil {
-				_ = results.Close()
-				return nil, err
-			}
-			w.places = places
+		if w.places, err = tids(last); err != nil {
+			break
 		}
-		i++
 	}
-	if err := results.Close(); err != nil {
+	if closed := s.pipeline.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		err = fmt.Errorf("view: write: %w", err)
 		if e.writer.IsClosed() {
-			return nil, fmt.Errorf("view: write: %w", err)
+			return nil, err
 		}
-		if _, rollback := e.writer.Exec(ctx, "ROLLBACK").ReadAll(); rollback != nil {
-			return nil, fmt.Errorf("view: write: %w", err)
+		if e.rollBack(ctx) != nil {
+			return nil, err
 		}
-		return at[i], fmt.Errorf("view: write: %w", err)
+		return failed, err
 	}
-	var err error
 	e.written, err = replication.ParseLSN(string(last))
 	return nil, err
+}
+
+func (e *Engine) rollBack(ctx context.Context) error {
+	_, err := e.writer.Exec(ctx, "ROLLBACK").ReadAll()
+	return err
 }
 
 // positionSQL stores the position and tells listeners of it.
@@ -172,11 +197,9 @@ func (e *Engine) positionSQL(list []*writing) string {
 		}
 	}
 	payload := fmt.Sprintf(`{"position":"%s","views":[%s]}`, e.position, strings.Join(names, ","))
-	return fmt.Sprintf(`WITH told AS (SELECT pg_notify('millrace', %s))
-		INSERT INTO ml_private.position (lsn, system_identifier, timeline, at)
-		SELECT '%s', %s, %d, clock_timestamp() FROM told
-		ON CONFLICT (one) DO UPDATE SET lsn = EXCLUDED.lsn, system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, at = EXCLUDED.at`,
-		quote(payload), e.position, e.system.ID, e.system.Timeline)
+	return fmt.Sprintf(`INSERT INTO ml_private.position (lsn, system_identifier, timeline, at) VALUES ('%s', %s, %d, clock_timestamp())
+		ON CONFLICT (one) DO UPDATE SET lsn = EXCLUDED.lsn, system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, at = EXCLUDED.at
+		RETURNING pg_notify('millrace', %s)`, e.position, e.system.ID, e.system.Timeline, quote(payload))
 }
 
 // renderer renders values on the view owner's login, where what a type's functions do
@@ -199,7 +222,7 @@ func (e *Engine) renderer(ctx context.Context, v *view) renderer {
 
 // askOwner asks for one value on the view owner's login.
 func (e *Engine) askOwner(ctx context.Context, v *view, sql string, p *parameters) ([]byte, error) {
-	conn, release, err := e.acquirer(v.definition)(ctx)
+	conn, release, err := e.acquirer(v.definition, e.briefly())(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/millrace/millrace/sql/plan"
-	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/schema"
 	"github.com/millrace/millrace/sql/tree"
 	"github.com/millrace/millrace/worker/internal/dictionary"
+	"github.com/millrace/millrace/worker/internal/replication"
 )
 
 // prepared is a view compiled, with what is to be copied for it.
@@ -50,7 +49,8 @@ func compileView(ctx context.Context, conn querier, definition uint32, action st
 // prepare compiles one view on its owner's login.
 func (e *Engine) prepare(ctx context.Context, def definition, views map[uint32]bool) *prepared {
 	p := &prepared{definition: def, parents: map[*feed]uint32{}, names: map[*feed][]string{}}
-	p.err = func() error {
+	p.err = func() (err error) {
+		defer e.contain("view", def.Name, &err)
 		conn, err := e.connectAs(ctx, def.OwnerName, def.Settings)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (e *Engine) build(ctx context.Context, wait *sync.WaitGroup) {
 	known := map[uint32]bool{}
 	for _, v := range e.order {
 		known[v.View] = true
-		if v.stale && v.state != stateOrphaned && time.Now().After(v.retry) && v.OwnerFits && v.Fault == "" {
+		if v.stale && v.filling == nil && !v.unusable() && time.Now().After(v.retry) {
 			list = append(list, v.definition)
 			v.building = true
 		}
@@ -138,17 +138,17 @@ func (e *Engine) planned(ctx context.Context, wait *sync.WaitGroup, job *copyJob
 		return
 	}
 	if len(job.units) == 0 {
-		e.filled(ctx, job, nil)
+		e.filled(ctx, wait, job, nil)
 		return
 	}
-	job.retaining = true
+	job.retained = replication.NewArchive("", retainedMemory)
 	for _, p := range job.views {
 		v := e.views[p.definition.View]
 		v.fail(stateCatchingUp, "copying %s", strings.Join(job.names(), ", "))
 	}
 	wait.Go(func() {
 		err := e.copyAll(ctx, job)
-		e.post(ctx, func() { e.filled(ctx, job, err) })
+		e.post(ctx, func() { e.filled(ctx, wait, job, err) })
 	})
 }
 
@@ -165,115 +165,10 @@ func (e *Engine) refuse(v *view, err error) {
 	}
 }
 
-// filled fills the circuits of the views whose tables are there now. It runs on the
-// loop.
-func (e *Engine) filled(ctx context.Context, job *copyJob, err error) {
-	if e.copying != job {
-		return
+// physical lists the tables that are to be kept for it.
+func (p *prepared) physical() []base {
+	if p == nil {
+		return nil
 	}
-	e.copying = nil
-	defer job.abandon()
-	if err == nil {
-		e.install(job)
-	}
-	pending := job.views
-	for progress := true; progress && err == nil; {
-		progress = false
-		for i, p := range pending {
-			if p != nil && job.failed(p) == nil && e.ready(p) {
-				pending[i], progress = nil, true
-				e.fill(ctx, p)
-			}
-		}
-		e.sortViews()
-	}
-	for _, p := range pending {
-		if p == nil {
-			continue
-		}
-		v := e.views[p.definition.View]
-		if v == nil {
-			continue
-		}
-		v.building = false
-		switch failed := job.failed(p); {
-		case err != nil:
-			v.delayed("its tables could not be copied: %v", err)
-		case failed != nil:
-			v.delayed("%v", failed)
-			if v.state == stateErrored && (errors.Is(failed, errShape) || errors.Is(failed, errDrift) || isConnection(failed)) {
-				v.state = stateCatchingUp // it was changed meanwhile: the next copy will do
-			}
-		default:
-			v.delayed("it waits for a table or view below it to be built")
-		}
-	}
-	e.dropUnusedStores()
-}
-
-// ready reports whether all tables and views that p reads have their rows. A table
-// that was kept when p was compiled may have been given up since.
-func (e *Engine) ready(p *prepared) bool {
-	for _, t := range p.tables {
-		if s := e.stores[t.relation]; s == nil || !s.covers(t) {
-			return false
-		}
-	}
-	for _, oid := range p.parents {
-		parent := e.views[oid]
-		if parent == nil || !parent.built() {
-			return false
-		}
-	}
-	return true
-}
-
-// fill gives a circuit all rows of its tables, and the view the output.
-func (e *Engine) fill(ctx context.Context, p *prepared) {
-	v := e.views[p.definition.View]
-	if v == nil || v.Generation != p.definition.Generation {
-		return
-	}
-	v.building = false
-	if err := e.adopt(v, p); err != nil {
-		e.refuse(v, err)
-		return
-	}
-	if err := e.firstStep(ctx, v); err != nil {
-		v.plan = nil
-		e.refuse(v, err)
-		return
-	}
-	v.stale, v.failing, v.pause = false, false, 0
-	v.fail(stateCatchingUp, "")
-	for _, other := range e.order {
-		if other.reads(v) && other.built() {
-			other.rebuild("a view below it was built anew")
-		}
-	}
-	e.judge(v)
-}
-
-// adopt resolves the feeds of a compiled view.
-func (e *Engine) adopt(v *view, p *prepared) error {
-	for f, oid := range p.parents {
-		if e.views[oid].reaches(v) {
-			return fmt.Errorf("it would read itself, through %s", e.views[oid].Name)
-		}
-		f.parent, f.columns = e.views[oid], nil
-		for _, name := range p.names[f] {
-			i := slices.IndexFunc(f.parent.plan.Columns, func(c plan.Column) bool { return c.Name == name })
-			if i < 0 {
-				return fmt.Errorf("view: %s has no column %s", f.parent.Name, name)
-			}
-			f.columns = append(f.columns, i)
-		}
-	}
-	v.plan, v.feeds, v.shape = p.plan, p.feeds, p.shape
-	e.seen.latest = "" // it may have changed since it was compiled
-	v.types = make([]*row.Type, len(p.plan.Columns))
-	for i, c := range p.plan.Columns {
-		v.types[i] = c.Type
-	}
-	return nil
+	return p.tables
 }

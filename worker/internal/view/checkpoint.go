@@ -60,6 +60,9 @@ func (e *Engine) checkpoint(ctx context.Context, now bool) error {
 	}
 	began := time.Now()
 	sum, err := e.save(built)
+	if errors.Is(err, errBug) {
+		return e.checkpoint(ctx, now) // without the view or table that has it
+	}
 	if err != nil && !now {
 		// The views go on; what is held back of the log is bounded elsewhere.
 		e.config.Log.Error("views: no checkpoint", "err", err)
@@ -149,12 +152,30 @@ func (e *Engine) writeState(w *zset.Writer, built []*view) {
 	w.Uint64(uint64(e.position))
 	w.Uvarint(uint64(len(e.stores)))
 	for _, s := range e.stores {
-		s.save(w)
+		if err := e.saveStore(w, s); err != nil {
+			w.Fail(err)
+			e.abandon(s, err)
+		}
 	}
 	w.Uvarint(uint64(len(built)))
 	for _, v := range built {
-		v.save(w)
+		if err := e.saveView(w, v); err != nil {
+			w.Fail(err)
+			e.broken(v, err)
+		}
 	}
+}
+
+func (e *Engine) saveStore(w *zset.Writer, s *store) (err error) {
+	defer e.contain("table", s.relation, &err)
+	s.save(w)
+	return nil
+}
+
+func (e *Engine) saveView(w *zset.Writer, v *view) (err error) {
+	defer e.contain("view", v.Name, &err)
+	v.save(w)
+	return nil
 }
 
 func (s *store) save(w *zset.Writer) {
@@ -267,7 +288,8 @@ func (e *Engine) restore(ctx context.Context, system replication.System, slot re
 	return nil
 }
 
-func (e *Engine) readState(r *zset.Reader) (map[uint32]savedView, error) {
+func (e *Engine) readState(r *zset.Reader) (_ map[uint32]savedView, err error) {
+	defer e.contain("file", e.stateFile(), &err)
 	if string(r.Bytes()) != checkpointFormat {
 		return nil, fmt.Errorf("%w: of another version", errState)
 	}
@@ -334,11 +356,16 @@ func (e *Engine) reviveOne(v *view, p *prepared, s savedView) {
 	if err := e.adopt(v, p); err != nil || v.identity() != s.identity {
 		return
 	}
-	if err := v.plan.Circuit.Load(zset.NewReader(bytes.NewReader(s.circuit))); err != nil {
+	if err := e.loadCircuit(v, s.circuit); err != nil {
 		e.config.Log.Warn("views: a saved state does not fit", "view", v.Name, "err", err)
 		v.plan = nil
 		return
 	}
 	v.output, v.applied, v.pending, v.stale = s.output, nil, zset.NewSet(), false
 	e.judge(v)
+}
+
+func (e *Engine) loadCircuit(v *view, state []byte) (err error) {
+	defer e.contain("view", v.Name, &err)
+	return v.plan.Circuit.Load(zset.NewReader(bytes.NewReader(state)))
 }

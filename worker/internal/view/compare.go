@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,67 +14,6 @@ import (
 	"github.com/millrace/millrace/worker/internal/fault"
 	"github.com/millrace/millrace/worker/internal/replication"
 )
-
-// cut holds the ticks back so that a view's table and its query can be read at one
-// position: all transactions that the query's snapshot sees have been applied, and no
-// other.
-type cut struct {
-	snapshot snapshot
-	tables   []uint32        // below the view: what changes others does not matter
-	until    replication.LSN // everything that the snapshot sees was committed before
-	reached  func(ctx context.Context, ok bool)
-	claimed  atomic.Bool // reached has begun, or the comparison has given up: who comes first
-	began    time.Time
-}
-
-func (c *cut) admits(t *replication.Transaction) bool {
-	return c.snapshot.sees(t.XID) || !touches(t, c.tables)
-}
-
-// touches reports whether a transaction changes one of the tables.
-func touches(t *replication.Transaction, tables []uint32) bool {
-	return slices.ContainsFunc(t.Relations(), func(r *replication.Relation) bool { return slices.Contains(tables, r.OID) })
-}
-
-// tablesBelow lists the physical tables below a view, through other views.
-func (v *view) tablesBelow() []uint32 {
-	list := relations(v.feeds)
-	for _, f := range v.feeds {
-		if f.parent != nil {
-			list = append(list, f.parent.tablesBelow()...)
-		}
-	}
-	return list
-}
-
-// reachCut tells the comparison that its position is reached, or that there is none:
-// where a transaction that the snapshot does not see comes first in the log, before
-// one that it sees.
-func (e *Engine) reachCut(ctx context.Context) {
-	c := e.cut
-	if c == nil {
-		return
-	}
-	if c.claimed.Load() {
-		e.cut = nil // its comparison has given up
-		return
-	}
-	for _, t := range e.waiting {
-		if c.snapshot.sees(t.XID) && touches(t, c.tables) {
-			e.cut = nil
-			c.reached(ctx, false)
-			return
-		}
-	}
-	beyond := e.position >= c.until || e.serverEnd >= c.until
-	for _, t := range e.waiting {
-		beyond = beyond || t.EndLSN >= c.until
-	}
-	if beyond || time.Since(c.began) > 10*time.Second {
-		e.cut = nil
-		c.reached(ctx, beyond)
-	}
-}
 
 type compared struct {
 	Done      bool   `json:"done"`
@@ -125,71 +63,105 @@ func (e *Engine) compared(r request) (any, error) {
 
 // runComparison compares, and begins again where the log's order is not that of
 // visibility.
-func (e *Engine) runComparison(ctx context.Context, c *comparison) error {
-	for range 20 {
+func (e *Engine) runComparison(ctx context.Context, c *comparison) (err error) {
+	defer e.contain("view", c.view, &err)
+	busyUntil := time.Now().Add(2 * longestHold)
+	for attempt := 0; attempt < 20; {
 		again, err := e.compareOnce(ctx, c)
-		if code(err) == "55P03" {
+		switch f := (*fault.Error)(nil); {
+		case errors.As(err, &f) && f.Kind == fault.Busy && time.Now().Before(busyUntil):
+			// Another one waits for its position, which takes some milliseconds as a rule.
+			if err := sleep(ctx, 20*time.Millisecond); err != nil {
+				return err
+			}
+			continue
+		case code(err) == "55P03":
 			return fault.New(fault.State, "a table that the comparison reads is locked").WithHint("Try again when the lock is released.")
-		}
-		if err != nil || !again {
+		case err != nil || !again:
 			return err
 		}
+		attempt++
 	}
-	return fault.New(fault.State, "no position of the log was found where one snapshot holds").WithHint("Try again when fewer transactions commit.")
+	return errNoPosition
+}
+
+var (
+	errNoPosition = fault.New(fault.State, "no position of the log was found where one snapshot holds").WithHint("Try again when fewer transactions commit.")
+	errNotLive    = fault.New(fault.State, "only a live view can be compared").WithHint("SELECT * FROM ml.views tells what this one waits for.")
+)
+
+// sleep waits, or returns why ctx has ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // pinnedView is what a comparison needs of a view.
 type pinnedView struct {
 	definition
 	columns string
+	names   []string // of its columns
 	types   []*row.Type
+	numbers []typeNumbers
+	key     []int // see [plan.View]
 	floats  []bool
 	free    bool // of order: see [plan.View]
+	stacked bool // it reads another maintained view
 }
 
 func (e *Engine) pin(ctx context.Context, oid uint32) (p pinnedView, err error) {
 	doErr := e.do(ctx, func() {
 		v := e.views[oid]
 		if v == nil || !v.live() || !e.parentsCurrent(v) {
-			err = fault.New(fault.State, "only a live view can be compared").WithHint("SELECT * FROM ml.views tells what this one waits for.")
+			err = errNotLive
 			return
 		}
-		p = pinnedView{definition: v.definition, types: v.types, columns: v.columnList()[2:], free: v.plan.FreeOrder}
-		for _, t := range v.types {
+		p = pinnedView{definition: v.definition, types: v.types, columns: v.columnList()[2:], free: v.plan.FreeOrder, key: v.plan.Key, numbers: slices.Clone(v.numbers)}
+		p.stacked = slices.ContainsFunc(v.feeds, func(f *feed) bool { return f.parent != nil })
+		for i, t := range v.types {
+			p.names = append(p.names, v.plan.Columns[i].Name)
 			p.floats = append(p.floats, t.Kind == row.Float4 || t.Kind == row.Float8)
 		}
 	})
 	return p, errors.Join(err, doErr)
 }
 
+// compareOnce compares the rows of one range, or all, in one snapshot at one position.
 func (e *Engine) compareOnce(ctx context.Context, c *comparison) (again bool, err error) {
 	p, err := e.pin(ctx, c.view)
 	if err != nil {
 		return false, err
 	}
-	query, err := e.connectAs(ctx, p.OwnerName, p.Settings)
+	query, err := e.connectLimited(ctx, p.OwnerName, p.Settings, c.limits)
 	if err != nil {
 		return false, err
 	}
 	defer closeConn(query)
-	table, err := e.connectAs(ctx, p.OwnerName, p.Settings)
-	if err != nil {
-		return false, err
+	table, ok := query, false
+	if p.stacked {
+		ok, err = e.standAt(ctx, c, query)
+	} else {
+		if table, err = e.connectLimited(ctx, p.OwnerName, p.Settings, c.limits); err != nil {
+			return false, err
+		}
+		defer closeConn(table)
+		ok, err = e.cutAt(ctx, c, query, table)
 	}
-	defer closeConn(table)
-	var s snapshot
-	if s, err = beginReading(ctx, query); err != nil {
-		return false, err
-	}
-	ok, err := e.cutAt(ctx, s, c, table)
 	if err != nil || !ok {
 		return err == nil, err
 	}
-	want, err := readBag(ctx, query, fmt.Sprintf("SELECT %s FROM %s", p.columns, p.Query), len(p.types))
+	where, params := c.keys.condition(c.columns)
+	want, err := readBag(ctx, query, fmt.Sprintf("SELECT %s FROM %s%s", p.columns, p.Query, where), params)
 	if err != nil {
 		return false, fmt.Errorf("view: compare: %w", err)
 	}
-	have, err := readBag(ctx, table, fmt.Sprintf("SELECT %s FROM ONLY %s", p.columns, p.Name), len(p.types))
+	have, err := readBag(ctx, table, fmt.Sprintf("SELECT %s FROM ONLY %s%s", p.columns, p.Name, where), params)
 	if err != nil {
 		return false, fmt.Errorf("view: compare: %w", err)
 	}
@@ -197,90 +169,43 @@ func (e *Engine) compareOnce(ctx context.Context, c *comparison) (again bool, er
 	return false, nil
 }
 
-// beginReading fixes a connection's snapshot.
-func beginReading(ctx context.Context, conn *pgx.Conn) (snapshot, error) {
+// beginReading fixes a connection's snapshot. Everything that it sees was committed
+// before the position that comes with it.
+func beginReading(ctx context.Context, conn *pgx.Conn) (snapshot, replication.LSN, error) {
 	var text string
+	var until replication.LSN
 	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 	if err == nil {
-		err = conn.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text)
+		err = conn.QueryRow(ctx, "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text").Scan(&text, &until)
 	}
 	if err != nil {
-		return snapshot{}, fmt.Errorf("view: compare: %w", err)
+		return snapshot{}, 0, fmt.Errorf("view: compare: %w", err)
 	}
-	return parseSnapshot(text)
+	s, err := parseSnapshot(text)
+	return s, until, err
 }
 
-// cutAt waits until the tables show what snapshot s sees, and fixes the snapshot of
-// the table's connection there.
-func (e *Engine) cutAt(ctx context.Context, s snapshot, c *comparison, table *pgx.Conn) (bool, error) {
-	var until replication.LSN
-	if err := e.config.Pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&until); err != nil {
-		return false, fmt.Errorf("view: compare: %w", err)
-	}
-	if err := e.barrier(ctx); err != nil {
-		return false, fmt.Errorf("view: compare: %w", err)
-	}
-	result := make(chan error, 1)
-	ok := false
-	position := &cut{snapshot: s, until: until}
-	err := e.do(ctx, func() {
-		if e.cut != nil && !e.cut.claimed.Load() {
-			result <- fault.New(fault.Busy, "another comparison waits for its position").WithHint("Try again.")
-			return
-		}
-		var tables []uint32
-		if v := e.views[c.view]; v != nil {
-			tables = v.tablesBelow()
-		}
-		if !e.taken.in(s, tables) {
-			result <- nil // the tables show more than the snapshot already: begin again
-			return
-		}
-		position.tables, position.began = tables, time.Now()
-		position.reached = func(loop context.Context, reached bool) {
-			if !position.claimed.CompareAndSwap(false, true) {
-				return // it has given up, and closes the connection
-			}
-			v := e.views[c.view]
-			if ok = reached && v != nil; !ok {
-				result <- nil
-				return
-			}
-			if !v.live() {
-				result <- fault.New(fault.State, "the view is %s: %s", v.state, v.reason)
-				return
-			}
-			err := e.apply(loop, nil) // what has not been written yet: all views' writer does not end with this caller
-			if err == nil && v.pending.Len() > 0 {
-				err = fault.New(fault.State, "the view could not be written: %s", v.reason)
-			}
-			if err == nil {
-				_, err = beginReading(ctx, table)
-			}
-			c.result.Position = e.position.String()
-			result <- err
-		}
-		e.cut = position
-	})
-	if err != nil {
-		return false, err
-	}
-	select {
-	case err := <-result:
-		return ok, err
-	case <-ctx.Done():
-		if !position.claimed.CompareAndSwap(false, true) {
-			<-result // the loop is using the connection
-		}
-		return false, ctx.Err()
-	}
-}
-
-func readBag(ctx context.Context, conn *pgx.Conn, query string, columns int) (*zset.Set, error) {
+// readBag reads the rows of a query as a set with weights.
+func readBag(ctx context.Context, conn *pgx.Conn, query string, p *parameters) (*zset.Set, error) {
 	s := zset.NewSet()
-	err := copyRows(ctx, conn, query, columns, func(values []row.Value) error {
+	err := readRows(ctx, conn, query, p, func(values []row.Value) {
 		s.Add(row.Make(values...), +1)
-		return nil
 	})
 	return s, err
+}
+
+// readRows visits the rows of a query in binary format. The values are valid during
+// the visit.
+func readRows(ctx context.Context, conn *pgx.Conn, query string, p *parameters, visit func([]row.Value)) error {
+	r := conn.PgConn().ExecParams(ctx, query, p.values, p.types, binaryFormat, binaryFormat)
+	var values []row.Value
+	for r.NextRow() {
+		values = values[:0]
+		for _, v := range r.Values() {
+			values = append(values, row.Value(v))
+		}
+		visit(values)
+	}
+	_, err := r.Close()
+	return err
 }

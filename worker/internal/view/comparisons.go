@@ -20,9 +20,14 @@ const (
 	longestComparison = time.Hour
 )
 
-// comparison is one run of ml.check_view.
+// comparison is one run of ml.check_view, or of the audit over a range.
 type comparison struct {
-	view   uint32
+	view    uint32
+	keys    keyRange // which rows
+	columns []keyColumn
+	limits  sessionLimits // of its statements
+	longest time.Duration // that transactions wait for it
+
 	asked  atomic.Int64 // when somebody last asked for it, in nanoseconds
 	done   chan struct{}
 	err    error
@@ -49,7 +54,8 @@ func (c *comparison) watch(ctx context.Context, end context.CancelCauseFunc) {
 }
 
 // comparisons are those under way, and results that nobody has fetched yet. They end
-// with the engine. It is safe for concurrent use.
+// with the engine. It is safe for concurrent use; the audit's goroutine alone uses
+// the audit.
 type comparisons struct {
 	mutex   sync.Mutex
 	wait    sync.WaitGroup
@@ -57,6 +63,7 @@ type comparisons struct {
 	ticket  int64
 	running map[uint32]int // by owner
 	all     map[int64]*comparison
+	audit   auditor // how far it has come, whatever ends in between
 }
 
 // open lets comparisons begin, until the engine's context or close ends them.
@@ -85,7 +92,7 @@ func (s *comparisons) begin(view, owner uint32, run func(context.Context, *compa
 		return 0, fault.New(fault.Busy, "%d comparisons of views of this owner are running already", comparisonsPerOwner).
 			WithHint("Wait until one has ended. One whose caller has gone ends within some seconds.")
 	}
-	c := &comparison{view: view, done: make(chan struct{})}
+	c := &comparison{view: view, limits: patientLimits, longest: longestHold, done: make(chan struct{})}
 	c.ask()
 	s.ticket++
 	ticket := s.ticket

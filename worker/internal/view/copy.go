@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,12 +20,13 @@ import (
 // copyJob builds views: it copies tables that are not kept yet, or not with enough
 // columns, and keeps their transactions meanwhile.
 type copyJob struct {
-	changes   int // that the catalog had seen when it began
-	views     []*prepared
-	units     []*copyUnit
-	retaining bool
-	retained  []*replication.Transaction
-	until     replication.LSN // what the copies show was committed before
+	changes  int         // that the catalog had seen when it began
+	views    []*prepared // nil when its turn has come
+	units    []*copyUnit
+	retained *replication.Archive // what happens to the tables meanwhile; nil before and after
+	until    replication.LSN      // what the copies show was committed before
+	err      error                // why nothing can be copied
+	underway int                  // of its views are being filled
 }
 
 // copyUnit is one table to copy.
@@ -79,25 +81,25 @@ func (j *copyJob) names() []string {
 	return slices.Compact(out)
 }
 
-// retain keeps a transaction that changes one of the tables; the job closes it.
-func (j *copyJob) retain(t *replication.Transaction) bool {
-	if !j.retaining {
-		return false
+// retainedMemory is how much is kept in memory of what happens during a copy; the rest
+// goes to disk.
+const retainedMemory = 64 << 20
+
+// retain keeps what a transaction changes in the tables.
+func (j *copyJob) retain(t *replication.Transaction) {
+	if j == nil || j.retained == nil || j.err != nil {
+		return
 	}
-	for _, r := range t.Relations() {
-		if slices.ContainsFunc(j.units, func(u *copyUnit) bool { return u.relation == r.OID }) {
-			j.retained = append(j.retained, t)
-			return true
-		}
-	}
-	return false
+	j.err = j.retained.Add(t, func(r *replication.Relation) bool {
+		return slices.ContainsFunc(j.units, func(u *copyUnit) bool { return u.relation == r.OID })
+	})
 }
 
 func (j *copyJob) abandon() {
-	for _, t := range j.retained {
-		_ = t.Close()
+	if j.retained != nil {
+		_ = j.retained.Close() // a temporary file that stays is no harm
+		j.retained = nil
 	}
-	j.retained, j.retaining = nil, false
 }
 
 // copyAll copies the tables, each in one snapshot of its view's owner. Every
@@ -218,19 +220,24 @@ func (e *Engine) copyAs(ctx context.Context, owner definition, j *copyJob) error
 			continue
 		}
 		u.snapshot = s
-		err := u.copy(ctx, conn)
-		if err == nil {
-			err = u.checkFile(ctx, conn)
-		}
-		if err == nil {
-			err = u.checkColumns(ctx, e.config.Pool)
-		}
-		if err != nil {
+		if err := e.copyUnit(ctx, conn, u); err != nil {
 			u.store, u.err = nil, err
 			return nil // this transaction has failed: what is left is copied in another
 		}
 	}
 	return tx.Commit(ctx)
+}
+
+// copyUnit copies a table, and checks that it is the one that was meant.
+func (e *Engine) copyUnit(ctx context.Context, conn *pgx.Conn, u *copyUnit) (err error) {
+	defer e.contain("table", u.relation, &err)
+	if err := u.copy(ctx, conn); err != nil {
+		return err
+	}
+	if err := u.checkFile(ctx, conn); err != nil {
+		return err
+	}
+	return u.checkColumns(ctx, e.config.Pool)
 }
 
 // checkFile checks that the table has not been rewritten since the snapshot was taken,
@@ -301,7 +308,7 @@ func (u *copyUnit) copy(ctx context.Context, conn *pgx.Conn) error {
 func (e *Engine) install(j *copyJob) {
 	for _, u := range j.units {
 		if u.err == nil {
-			u.err = u.catchUp(j.retained)
+			u.err = e.catchUp(u, j.retained.Changes(func(t replication.Archived) bool { return !u.snapshot.sees(t.XID) }))
 		}
 		if u.err == nil {
 			e.stores[u.relation] = u.store
@@ -309,26 +316,23 @@ func (e *Engine) install(j *copyJob) {
 	}
 }
 
-func (u *copyUnit) catchUp(retained []*replication.Transaction) error {
+// catchUp applies to a copy what it does not show.
+func (e *Engine) catchUp(u *copyUnit, changes iter.Seq2[replication.Change, error]) (err error) {
+	defer e.contain("table", u.relation, &err)
 	var ignored zset.Batch
-	for _, t := range retained {
-		if u.snapshot.sees(t.XID) {
+	for change, err := range changes {
+		if err != nil {
+			return err
+		}
+		if change.Relation.OID != u.relation {
 			continue
 		}
-		for change, err := range t.Changes() {
-			if err != nil {
-				return err
-			}
-			if change.Relation.OID != u.relation {
-				continue
-			}
-			if !u.store.described(change.Relation) {
-				return errShape
-			}
-			ignored.Reset()
-			if err := u.store.change(&change, &ignored); err != nil {
-				return err
-			}
+		if !u.store.described(change.Relation) {
+			return errShape
+		}
+		ignored.Reset()
+		if err := u.store.change(&change, &ignored); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ var errCopyFormat = errors.New("view: copy: malformed binary rows")
 // valid during the visit.
 func copyRows(ctx context.Context, conn *pgx.Conn, query string, columns int, visit func([]row.Value) error) error {
 	in, out := io.Pipe()
+	defer in.Close() // if visit panics, what writes must not wait for ever
 	done := make(chan error, 1)
 	go func() {
 		_, err := conn.PgConn().CopyTo(ctx, out, "COPY ("+query+") TO STDOUT (FORMAT binary)")

@@ -33,6 +33,7 @@ type Engine struct {
 	serverEnd replication.LSN // no transaction that ended before it is still to come
 	dirty     bool            // the catalog has to be looked at
 	copying   *copyJob
+	filledAt  time.Time // when views were last begun to be filled
 	cut       *cut
 	writer    *pgconn.PgConn
 	slot      string
@@ -93,6 +94,7 @@ func (e *Engine) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := e.era(ctx)
+		e.withdraw()
 		if ctx.Err() != nil {
 			break
 		}
@@ -169,7 +171,9 @@ func (e *Engine) post(ctx context.Context, f func()) {
 var errNothing = errors.New("no view is left")
 
 // era follows the log over one set of connections.
-func (e *Engine) era(ctx context.Context) error {
+func (e *Engine) era(ctx context.Context) (err error) {
+	defer func() { e.torn = e.torn || errors.Is(err, errBug) }()
+	defer e.contain("slot", e.slot, &err)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wait sync.WaitGroup
@@ -192,10 +196,18 @@ func (e *Engine) era(ctx context.Context) error {
 		return err
 	}
 	defer e.closeEra(&wait, cancel)
-	wait.Go(func() { lost <- receive(ctx, e.stream, events) })
+	wait.Go(func() { lost <- e.receive(ctx, events) })
 	wait.Go(func() { e.audit(ctx) })
 	e.say("")
-	return e.loop(ctx, &wait, events, notified, lost)
+	return e.guardedLoop(ctx, &wait, events, notified, lost)
+}
+
+// guardedLoop is loop. A bug that is in no view's part alone leaves a state that is of
+// no position: all views are built anew in the next era.
+func (e *Engine) guardedLoop(ctx context.Context, wait *sync.WaitGroup, events <-chan replication.Event, notified <-chan struct{}, lost <-chan error) (err error) {
+	defer func() { e.torn = e.torn || errors.Is(err, errBug) }()
+	defer e.contain("slot", e.slot, &err)
+	return e.loop(ctx, wait, events, notified, lost)
 }
 
 // closeEra ends the connections of an era, with a last checkpoint if the state is
@@ -218,7 +230,8 @@ func (e *Engine) closeEra(wait *sync.WaitGroup, cancel context.CancelFunc) {
 	e.dropWaiting()
 	e.sessions.close()
 	for _, v := range e.order {
-		v.building = false
+		v.dropFilling()
+		v.building, v.reading = false, nil
 		v.forgetTable() // a commit whose answer was lost may have happened, or not
 		if v.state == stateLive {
 			v.state = stateCatchingUp // until its table has been read
@@ -233,6 +246,10 @@ func (e *Engine) lead(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("view: connect: %w", err)
 	}
 	for {
+		if err := e.awaitFit(ctx, conn); err != nil {
+			closeConn(conn)
+			return nil, err
+		}
 		var leads bool
 		asking, stop := context.WithTimeout(ctx, patience)
 		err := conn.QueryRow(asking, `SELECT pg_try_advisory_lock(hashtextextended('millrace views', 0) # d.oid::int8), 'millrace_' || d.oid
@@ -273,9 +290,10 @@ func (e *Engine) standBy(ctx context.Context) error {
 }
 
 // receive hands the stream's events on until it fails or ctx ends.
-func receive(ctx context.Context, s *replication.Stream, events chan<- replication.Event) error {
+func (e *Engine) receive(ctx context.Context, events chan<- replication.Event) (err error) {
+	defer e.contain("slot", e.slot, &err)
 	for {
-		event, err := s.Next(ctx)
+		event, err := e.stream.Next(ctx)
 		if err != nil {
 			return err
 		}

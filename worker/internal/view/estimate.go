@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/sql/plan"
+	"github.com/millrace/millrace/sql/zset"
 	"github.com/millrace/millrace/worker/internal/fault"
 )
 
@@ -15,6 +16,57 @@ const (
 	storeOverhead   = 80
 	circuitOverhead = 80
 )
+
+// memory is the bytes of all state.
+func (e *Engine) memory() (total int64) {
+	for _, v := range e.order {
+		_, bytes := v.size()
+		total += bytes
+	}
+	for _, s := range e.stores {
+		_, bytes := s.size()
+		total += bytes
+	}
+	return total
+}
+
+// afterShedding is how long a view waits that was given up for memory.
+const afterShedding = 5 * time.Minute
+
+// shed gives up the view with the most state while all state is more than it may be,
+// so that the others go on. Its table stays as it is.
+func (e *Engine) shed() {
+	limit := e.config.MemoryLimit
+	for limit > 0 && e.memory() > limit {
+		var largest *view
+		var most int64
+		for _, v := range e.order {
+			if bytes := e.weight(v); (v.built() || v.filling != nil) && bytes > most {
+				largest, most = v, bytes
+			}
+		}
+		if largest == nil {
+			return
+		}
+		v, used := largest, e.memory()
+		e.broken(v, fmt.Errorf("state of all views is %d MB, more than memory_views (%d MB), and %d MB of it are this view's", used>>20, limit>>20, most>>20))
+		v.retry, v.shed = time.Now().Add(afterShedding), true
+		v.plan, v.feeds, v.output, v.applied, v.pending = nil, nil, nil, nil, zset.NewSet()
+		e.dropUnusedStores()
+	}
+}
+
+// weight is the bytes of a view's state, with the tables that no other view reads.
+func (e *Engine) weight(v *view) int64 {
+	_, bytes := v.size()
+	for _, relation := range relations(v.feeds) {
+		if s := e.stores[relation]; s != nil && e.sharing(v, relation) == "" {
+			_, kept := s.size()
+			bytes += kept
+		}
+	}
+	return bytes
+}
 
 // checkMemory refuses a view whose state would not fit, as far as the statistics of
 // its tables tell.

@@ -6,7 +6,8 @@ import (
 )
 
 // explanation is what ml.explain_view shows. It runs on the loop.
-func (e *Engine) explanation(v *view) string {
+func (e *Engine) explanation(v *view) (_ string, err error) {
+	defer e.contain("view", v.Name, &err)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", v.Name, v.state)
 	if v.reason != "" {
@@ -14,12 +15,13 @@ func (e *Engine) explanation(v *view) string {
 	}
 	b.WriteString("\n")
 	if v.plan == nil {
-		return b.String()
+		return b.String(), nil
 	}
 	b.WriteString(v.plan.Circuit.Explain())
 	if !strings.HasSuffix(b.String(), "\n") {
 		b.WriteString("\n")
 	}
+	e.explainCost(&b, v)
 	b.WriteString("tables:\n")
 	for i, f := range v.feeds {
 		t := v.plan.Tables[i]
@@ -49,7 +51,23 @@ func (e *Engine) explanation(v *view) string {
 	if v.plan.Settings {
 		fmt.Fprintf(&b, "settings kept from its making: TimeZone %s, DateStyle %s\n", v.Settings["TimeZone"], v.Settings["DateStyle"])
 	}
-	return b.String()
+	return b.String(), nil
+}
+
+// explainCost tells what a change costs.
+func (e *Engine) explainCost(b *strings.Builder, v *view) {
+	names := map[any]string{}
+	for i, f := range v.feeds {
+		names[f.input] = v.plan.Tables[i].Name
+	}
+	text := v.plan.Circuit.ExplainCost(names)
+	if text == "" {
+		return
+	}
+	b.WriteString("cost of a change (an update of a row is two: the old row goes, the new one comes):\n")
+	for line := range strings.Lines(text) {
+		b.WriteString("  " + line)
+	}
 }
 
 // sharing names the other views that read a table.

@@ -13,7 +13,6 @@ func TestIdentity(t *testing.T) {
 	e := milltest.Start(t, nil)
 	for name, test := range map[string]func(*testing.T, desk){
 		"keys": keysIdentity, "full": fullIdentity, "index": indexIdentity, "nothing": nothingIdentity, "changed": changedIdentity,
-		"generated": generatedIdentity,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,14 +82,6 @@ func changedIdentity(t *testing.T, d desk) {
 	d.Run("ALTER TABLE t DROP CONSTRAINT t_pkey")
 	d.Refused("55000", "DELETE FROM t WHERE id = 8")
 	d.step("v", "ALTER TABLE t REPLICA IDENTITY FULL; DELETE FROM t WHERE id = 8")
-}
-
-func generatedIdentity(t *testing.T, d desk) {
-	d.each("CREATE TABLE t (id int PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a * 2) STORED, b int); INSERT INTO t (id, a, b) SELECT i, i, i % 3 FROM generate_series(1, 9) AS i; SELECT ml.track('t')")
-	f := d.Refused("0A000", "SELECT ml.create_view('v', 'SELECT b, sum(g) FROM t GROUP BY b')")
-	told(t, f.Message, "generated column g")
-	d.step("v", "SELECT ml.create_view('v', 'SELECT b, sum(a * 2) FROM t GROUP BY b')")
-	d.step("v", "UPDATE t SET a = 100 WHERE id = 3; ALTER TABLE t RENAME COLUMN g TO gg; DELETE FROM t WHERE id = 4; INSERT INTO t (id, a) VALUES (50, 50)")
 }
 
 // TestToast updates rows whose large values the log does not repeat, with a restart of

@@ -80,8 +80,7 @@ func (e *Engine) take(event replication.Event) {
 		e.waiting = append(e.waiting, event)
 		e.pace.came(event.Len())
 		e.checkpoints.due = e.checkpoints.due || event.Len() > 0
-	case *replication.Message:
-		e.dirty = true
+	case *replication.Message: // outside a transaction: a hint is of one
 	case replication.Keepalive:
 		e.serverEnd = max(e.serverEnd, event.ServerEnd)
 	}
@@ -110,7 +109,7 @@ func (e *Engine) turn(ctx context.Context, wait *sync.WaitGroup) error {
 	}
 	e.reachCut(ctx)
 	e.build(ctx, wait)
-	if err := e.synchronize(ctx); err != nil {
+	if err := e.synchronize(ctx, wait); err != nil {
 		return err
 	}
 	if err := e.apply(ctx, nil); err != nil {
@@ -146,6 +145,7 @@ func (e *Engine) keep(ctx context.Context) error {
 	if err := e.acknowledge(ctx); err != nil {
 		return err
 	}
+	e.shed()
 	return e.watch(ctx)
 }
 

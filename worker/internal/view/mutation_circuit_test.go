@@ -30,7 +30,7 @@ func TestPanicInCircuit(t *testing.T) {
 	v.plan = &plan.View{Circuit: c}
 	in := new(zset.Batch)
 	in.Add(row.Make(row.Int4Value(1)), 1)
-	err := e.stepCircuit(t.Context(), v, map[any]*zset.Batch{1: in}, new(zset.Batch))
+	err := e.stepPlan(t.Context(), v.definition, v.plan, map[any]*zset.Batch{1: in}, new(zset.Batch), e.briefly())
 	if err == nil || !strings.Contains(err.Error(), "a case that was not thought of") {
 		t.Errorf("error %v, want the panic's", err)
 	}

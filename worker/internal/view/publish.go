@@ -2,6 +2,8 @@ package view
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 type shown struct {
 	mutex    sync.Mutex
 	position replication.LSN
+	timeline int32 // of the position
 	views    map[uint32]shownView
 	changed  chan struct{} // closed when something has changed
 	asked    time.Time     // a barrier was written to the log
@@ -40,8 +43,24 @@ func (e *Engine) publish() {
 	e.shown.mutex.Lock()
 	defer e.shown.mutex.Unlock()
 	e.shown.position, e.shown.views = e.position, views
+	if e.system != nil {
+		e.shown.timeline = e.system.Timeline
+	}
 	close(e.shown.changed)
 	e.shown.changed = make(chan struct{})
+}
+
+// withdraw takes back that tables show the position: a server that comes back may have
+// lost what it had not flushed, and be another one.
+func (e *Engine) withdraw() {
+	e.shown.mutex.Lock()
+	defer e.shown.mutex.Unlock()
+	views := maps.Clone(e.shown.views) // others read the former map
+	for oid, v := range views {
+		v.current = false
+		views[oid] = v
+	}
+	e.shown.views = views
 }
 
 // blocker is a view below v that does not go on by itself, nil for none.
@@ -77,6 +96,14 @@ func (e *Engine) parentsCurrent(v *view) bool {
 		}
 	}
 	return true
+}
+
+// isOf reports whether the position is of a timeline, as pg_walfile_name writes it; ""
+// is any. Positions of two timelines do not compare.
+func (s *shown) isOf(timeline string) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return timeline == "" || timeline == fmt.Sprintf("%08X", s.timeline)
 }
 
 func (s *shown) read() (replication.LSN, map[uint32]shownView, <-chan struct{}) {

@@ -28,7 +28,7 @@ type definition struct {
 	Fault      string // why its row is of no use; the row is the owner's to write
 }
 
-// definitions reads all maintained views whose tables exist, and forgets the others.
+// definitions reads all maintained views whose tables exist.
 func definitions(ctx context.Context, q querier) ([]definition, error) {
 	rows, err := q.Query(ctx, `
 		SELECT v.view, format('%I.%I', n.nspname, c.relname), v.definition,
@@ -52,9 +52,6 @@ func definitions(ctx context.Context, q querier) ([]definition, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("view: read the views: %w", err)
-	}
-	if _, err := q.Exec(ctx, "DELETE FROM ml_private.view AS v WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = v.view)"); err != nil {
-		return nil, fmt.Errorf("view: forget dropped views: %w", err)
 	}
 	return list, nil
 }
@@ -80,6 +77,16 @@ func (d *definition) readSettings(text string) string {
 // reconcile brings the engine's views to what the catalog says: new ones are built,
 // dropped ones forgotten, changed ones built anew.
 func (e *Engine) reconcile(ctx context.Context) error {
+	// A row whose table is there under another number was restored: see [fitness].
+	_, err := e.config.Pool.Exec(ctx, `DELETE FROM ml_private.view AS v WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid IN (v.view, v.view_name))`)
+	if err != nil {
+		return fmt.Errorf("view: forget dropped views: %w", err)
+	}
+	return e.readViews(ctx)
+}
+
+// readViews is reconcile without a write.
+func (e *Engine) readViews(ctx context.Context) error {
 	list, err := definitions(ctx, e.config.Pool)
 	if err != nil {
 		return err
@@ -117,11 +124,13 @@ func (e *Engine) renew(v *view, d definition) {
 	case d.Query == "":
 		v.fail(stateOrphaned, "its plain view has been dropped: ml.alter_view gives it a query, ml.drop_view drops it")
 	case d.Fault != "":
+		v.dropFilling()
 		v.plan, v.stale = nil, true
 		v.fail(stateErrored, "%s", d.Fault)
 	case !d.OwnerFits:
+		v.dropFilling()
 		v.plan, v.stale = nil, true
-		v.fail(stateErrored, "the table has another owner than when it was made: drop it and make it again as that role")
+		v.fail(stateErrored, "the table has another owner than when it was made: the administrator runs millrace install, which gives him the view, or drop it and make it again as that role")
 	case former.Fault != "" || !former.OwnerFits:
 		v.rebuild("its row in the catalog has changed")
 	case former.Generation != d.Generation && former.Definition == d.Definition:
@@ -158,6 +167,7 @@ func (e *Engine) copyAgain(v *view, reason string) {
 // forget drops a view's state, and has those that read it built anew: they may read
 // something else now, or fail clearly.
 func (e *Engine) forget(v *view) {
+	v.dropFilling()
 	delete(e.views, v.View)
 	for _, other := range e.views {
 		if other.reads(v) {
@@ -195,6 +205,13 @@ func (e *Engine) dropUnusedStores() {
 	for _, v := range e.order {
 		for _, relation := range relations(v.feeds) {
 			used[relation] = true
+		}
+	}
+	if e.copying != nil {
+		for _, p := range e.copying.views {
+			for _, t := range p.physical() {
+				used[t.relation] = true
+			}
 		}
 	}
 	for relation := range e.stores {

@@ -82,7 +82,7 @@ func (e *Engine) connectLimited(ctx context.Context, owner string, settings map[
 	return conn, nil
 }
 
-// sessions keeps one connection for each owner and its settings, on which PostgreSQL
+// sessions keeps one connection for each owner, its settings and limits, on which PostgreSQL
 // evaluates what the circuits leave to it. It is safe for concurrent use.
 type sessions struct {
 	mutex sync.Mutex
@@ -94,11 +94,16 @@ type idleSession struct {
 	since time.Time
 }
 
+// briefly limits what all views wait for.
+func (e *Engine) briefly() sessionLimits {
+	return sessionLimits{lock: e.config.LockTimeout, statement: longestEvaluation}
+}
+
 // acquirer gives a view's connections to its remote evaluator. One that was lost while
 // it was idle is replaced; one that is lost in use breaks the circuit, which is filled
 // anew from the stores.
-func (e *Engine) acquirer(d definition) func(context.Context) (*pgx.Conn, func(), error) {
-	key := d.OwnerName + "\x00" + fmt.Sprint(d.Settings)
+func (e *Engine) acquirer(d definition, limits sessionLimits) func(context.Context) (*pgx.Conn, func(), error) {
+	key := d.OwnerName + "\x00" + fmt.Sprint(d.Settings, limits)
 	return func(ctx context.Context) (*pgx.Conn, func(), error) {
 		e.sessions.mutex.Lock()
 		session := e.sessions.idle[key]
@@ -111,7 +116,6 @@ func (e *Engine) acquirer(d definition) func(context.Context) (*pgx.Conn, func()
 		}
 		if conn == nil {
 			var err error
-			limits := sessionLimits{lock: e.config.LockTimeout, statement: longestEvaluation}
 			if conn, err = e.connectLimited(ctx, d.OwnerName, d.Settings, limits); err != nil {
 				return nil, nil, err
 			}

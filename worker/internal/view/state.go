@@ -49,9 +49,12 @@ type view struct {
 	lastChange time.Time
 	fresh      latencies
 	building   bool
-	stale      bool   // to be built (again)
-	failing    bool   // errored by rows, not by us
-	shape      string // of what the log does not tell of its tables
+	filling    *filling // its circuit takes in its tables; plan is nil meanwhile
+	reading    *reading // its table is read
+	stale      bool     // to be built (again)
+	shed       bool     // given up for memory: not to be built again at once
+	failing    bool     // errored by rows, not by us
+	shape      string   // of what the log does not tell of its tables
 }
 
 func newView(d definition) *view {
@@ -68,19 +71,22 @@ func (v *view) fail(s state, format string, args ...any) {
 	v.state, v.reason = s, reason
 	if s == stateOrphaned {
 		v.plan, v.stale = nil, false
+		v.dropFilling()
 	}
 }
 
 // rebuild has the view compiled and filled anew. Its table stays as it is until the
 // difference is known.
 func (v *view) rebuild(reason string) {
-	v.stale, v.retry, v.pause = true, time.Time{}, 0
+	v.dropFilling()
+	v.stale, v.shed, v.retry, v.pause = true, false, time.Time{}, 0
 	v.fail(stateCatchingUp, "%s", reason)
 }
 
 // delayed is rebuild after a while that grows with each time.
 func (v *view) delayed(format string, args ...any) {
-	v.stale = true
+	v.dropFilling()
+	v.stale, v.shed = true, false
 	v.pause = min(max(2*v.pause, time.Second), 30*time.Second)
 	v.retry = time.Now().Add(v.pause)
 	v.fail(stateErrored, format, args...)
@@ -88,6 +94,9 @@ func (v *view) delayed(format string, args ...any) {
 
 // built reports whether the circuit follows the log.
 func (v *view) built() bool { return v.plan != nil && !v.stale }
+
+// unusable reports whether the view cannot be built as the catalog has it.
+func (v *view) unusable() bool { return v.state == stateOrphaned || v.Fault != "" || !v.OwnerFits }
 
 // live reports whether the view is to be written in each tick.
 func (v *view) live() bool { return v.built() && v.applied != nil && v.state == stateLive }

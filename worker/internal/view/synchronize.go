@@ -9,64 +9,92 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/millrace/millrace/sql/plan"
 	"github.com/millrace/millrace/sql/row"
 	"github.com/millrace/millrace/sql/token"
 	"github.com/millrace/millrace/sql/zset"
 )
 
-// firstStep fills a view's circuit from all that its tables hold.
-func (e *Engine) firstStep(ctx context.Context, v *view) error {
-	out := new(zset.Batch)
-	in := e.contents(v.feeds)
-	if err := e.stepCircuit(ctx, v, in, out); err != nil {
-		return err
+// reading is the reading of a view's table, so that the difference to what it should
+// hold can be written.
+type reading struct {
+	applied *zset.Index
+	node    uint32
+	numbers []typeNumbers
+}
+
+// synchronize has the tables of views read whose contents are not known. While other
+// views are live that goes on beside the loop; if none is, all are read at once, so
+// that they go on together from the position that they show.
+func (e *Engine) synchronize(ctx context.Context, wait *sync.WaitGroup) error {
+	beside := slices.ContainsFunc(e.order, (*view).live)
+	if !beside && e.gathering() {
+		return nil
 	}
-	v.output, v.applied, v.pending = zset.NewSet(), nil, zset.NewSet()
-	v.change(out)
-	if limit := e.config.MemoryLimit; limit > 0 {
-		if used := e.memory(); used > limit {
-			return fmt.Errorf("state of %d MB is more than memory_limit %d MB", used>>20, limit>>20)
+	for _, v := range e.order {
+		if !v.built() || v.reading != nil || v.state != stateCatchingUp && v.state != stateLagging || v.retry.After(e.now()) {
+			continue
 		}
-	}
-	return nil
-}
-
-// memory is the bytes of all state.
-func (e *Engine) memory() (total int64) {
-	for _, v := range e.order {
-		_, bytes := v.size()
-		total += bytes
-	}
-	for _, s := range e.stores {
-		_, bytes := s.size()
-		total += bytes
-	}
-	return total
-}
-
-// synchronize reads the tables of views whose contents are not known, so that the
-// difference to what they should hold can be written.
-func (e *Engine) synchronize(ctx context.Context) error {
-	for _, v := range e.order {
-		if !v.built() || v.state != stateCatchingUp && v.state != stateLagging || v.retry.After(e.now()) {
+		if v.applied == nil && beside {
+			e.readBeside(ctx, wait, v)
 			continue
 		}
 		if v.applied == nil {
-			if err := e.readTable(ctx, v); err != nil {
+			r, err := e.readTable(ctx, v.table())
+			if err != nil {
 				if err := e.alive(ctx); err != nil {
 					return err
 				}
 				e.refuseWrite(v, err) // one owner's login fails alone
 				continue
 			}
+			v.difference(r)
 		}
 		v.state, v.reason = stateLive, ""
 	}
 	return nil
+}
+
+// readBeside reads a view's table beside the loop. Nothing writes it meanwhile: the
+// view is not live.
+func (e *Engine) readBeside(ctx context.Context, wait *sync.WaitGroup, v *view) {
+	mark, t := new(reading), v.table()
+	v.reading = mark
+	wait.Go(func() {
+		r, err := e.readTable(ctx, t)
+		e.post(ctx, func() {
+			if v.reading != mark {
+				return
+			}
+			v.reading = nil
+			switch {
+			case !v.built() || v.applied != nil:
+			case err != nil:
+				e.refuseWrite(v, err)
+			default:
+				v.difference(r)
+			}
+		})
+	})
+}
+
+// difference makes what is to be written of what the table holds.
+func (v *view) difference(r *reading) {
+	pending := zset.NewSet()
+	for r, n := range v.output.All() {
+		pending.Add(r, n)
+	}
+	for k := range r.applied.Keys() {
+		for range r.applied.Rows(k) {
+			pending.Add(k, -1)
+		}
+	}
+	v.applied, v.node, v.numbers, v.pending, v.output = r.applied, r.node, r.numbers, pending, nil
 }
 
 // sessionAttempts is how often something is tried on new sessions that are ended
@@ -82,89 +110,90 @@ func (e *Engine) alive(ctx context.Context) error {
 	return nil
 }
 
+// table is what has to be known of a view to read its table.
+type table struct {
+	definition
+	columns []plan.Column
+}
+
+func (v *view) table() table { return table{v.definition, v.plan.Columns} }
+
 // readTable reads what a view's table holds, and where: again, if its session is ended.
 // All views are at one position, so none falls behind for that.
-func (e *Engine) readTable(ctx context.Context, v *view) (err error) {
+func (e *Engine) readTable(ctx context.Context, t table) (r *reading, err error) {
+	defer e.contain("view", t.Name, &err)
 	for range sessionAttempts {
-		if err = e.readTableOnce(ctx, v); err == nil || !isConnection(err) || ctx.Err() != nil {
+		if r, err = e.readTableOnce(ctx, t); err == nil || !isConnection(err) || ctx.Err() != nil {
 			break
 		}
 	}
-	return err
+	return r, err
 }
 
-func (e *Engine) readTableOnce(ctx context.Context, v *view) error {
-	conn, err := e.connectLimited(ctx, v.OwnerName, v.Settings, sessionLimits{lock: e.config.LockTimeout})
+func (e *Engine) readTableOnce(ctx context.Context, t table) (*reading, error) {
+	conn, err := e.connectLimited(ctx, t.OwnerName, t.Settings, sessionLimits{lock: e.config.LockTimeout})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeConn(conn)
-	if err := e.checkColumns(ctx, conn, v); err != nil {
-		return err
+	r := &reading{applied: zset.NewIndex()}
+	if r.numbers, err = t.check(ctx, conn); err != nil {
+		return nil, err
 	}
-	if err := conn.QueryRow(ctx, "SELECT pg_relation_filenode($1::oid)", v.View).Scan(&v.node); err != nil {
-		return fmt.Errorf("view: file of %s: %w", v.Name, err)
+	if err := conn.QueryRow(ctx, "SELECT pg_relation_filenode($1::oid)", t.View).Scan(&r.node); err != nil {
+		return nil, fmt.Errorf("view: file of %s: %w", t.Name, err)
 	}
-	applied := zset.NewIndex()
-	query := fmt.Sprintf("SELECT ctid%s FROM ONLY %s", v.columnList(), v.Name)
-	err = copyRows(ctx, conn, query, 1+len(v.types), func(values []row.Value) error {
-		applied.Add(row.Make(values[1:]...), row.Row(slices.Clone(values[0])), +1)
+	query := fmt.Sprintf("SELECT ctid%s FROM ONLY %s", t.columnList(), t.Name)
+	err = copyRows(ctx, conn, query, 1+len(t.columns), func(values []row.Value) error {
+		r.applied.Add(row.Make(values[1:]...), row.Row(slices.Clone(values[0])), +1)
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("view: read %s: %w", v.Name, err)
+		return nil, fmt.Errorf("view: read %s: %w", t.Name, err)
 	}
-	pending := zset.NewSet()
-	for r, n := range v.output.All() {
-		pending.Add(r, n)
-	}
-	for r := range applied.Keys() {
-		for range applied.Rows(r) {
-			pending.Add(r, -1)
-		}
-	}
-	v.applied, v.pending, v.output = applied, pending, nil
-	return nil
+	return r, nil
 }
 
+func (v *view) columnList() string { return v.table().columnList() }
+
 // columnList names the result's columns, each behind a comma.
-func (v *view) columnList() string {
+func (t table) columnList() string {
 	var b strings.Builder
-	for _, c := range v.plan.Columns {
+	for _, c := range t.columns {
 		b.WriteString(", " + token.QuoteName(c.Name))
 	}
 	return b.String()
 }
 
-// checkColumns checks that the table still has the query's columns.
-func (e *Engine) checkColumns(ctx context.Context, conn *pgx.Conn, v *view) error {
+// check checks that the table still has the query's columns, and numbers their types.
+func (t table) check(ctx context.Context, conn *pgx.Conn) ([]typeNumbers, error) {
 	var names []string
 	var types []uint32
 	err := conn.QueryRow(ctx, `
 		SELECT array_agg(attname::text ORDER BY attnum), array_agg(atttypid ORDER BY attnum) FROM pg_attribute
-		WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, v.View).Scan(&names, &types)
+		WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, t.View).Scan(&names, &types)
 	if err != nil {
-		return fmt.Errorf("view: columns of %s: %w", v.Name, err)
+		return nil, fmt.Errorf("view: columns of %s: %w", t.Name, err)
 	}
-	for _, c := range v.plan.Columns {
+	for _, c := range t.columns {
 		i := slices.Index(names, c.Name)
 		if i < 0 || types[i] != c.Type.OID {
-			return fmt.Errorf("column %s of the query is not in table %s, or has another type: ml.alter_view makes the table anew", c.Name, v.Name)
+			return nil, fmt.Errorf("column %s of the query is not in table %s, or has another type: ml.rebuild_view gives the table the query's columns", c.Name, t.Name)
 		}
 	}
-	v.numbers = make([]typeNumbers, len(v.types))
-	for i, t := range v.types {
+	numbers := make([]typeNumbers, len(t.columns))
+	for i, c := range t.columns {
 		err := conn.QueryRow(ctx, `
 			WITH RECURSIVE base(oid, below) AS (
 				SELECT oid, typbasetype FROM pg_type WHERE oid = $1
 				UNION ALL SELECT t.oid, t.typbasetype FROM base AS b JOIN pg_type AS t ON t.oid = b.below)
-			SELECT t.oid, CASE WHEN t.typdelim = ',' THEN t.typarray ELSE 0 END FROM base AS b JOIN pg_type AS t ON t.oid = b.oid WHERE b.below = 0`, t.OID).
-			Scan(&v.numbers[i].base, &v.numbers[i].array)
+			SELECT t.oid, CASE WHEN t.typdelim = ',' THEN t.typarray ELSE 0 END FROM base AS b JOIN pg_type AS t ON t.oid = b.oid WHERE b.below = 0`, c.Type.OID).
+			Scan(&numbers[i].base, &numbers[i].array)
 		if err != nil {
-			return fmt.Errorf("view: type %s: %w", t.Name, err)
+			return nil, fmt.Errorf("view: type %s: %w", c.Type.Name, err)
 		}
 	}
-	return nil
+	return numbers, nil
 }
 
 // isConnection reports whether an error is of the connection or the server's state

@@ -32,14 +32,14 @@ func (p *prepared) feed(ctx context.Context, conn querier, d *dictionary.Diction
 	f := &feed{input: t.Input()}
 	p.feeds = append(p.feeds, f)
 	names := map[int16]string{}
-	for _, n := range t.Columns {
+	for _, n := range usedColumns(t) {
 		i := slices.IndexFunc(root.Columns, func(c schema.Column) bool { return c.Number == n })
 		if i < 0 {
 			return fmt.Errorf("view: %s has no column number %d", root.Name, n)
 		}
 		names[n] = root.Columns[i].Name
 	}
-	if err := checkReadable(ctx, conn, root, t.Columns, names); err != nil {
+	if err := checkReadable(ctx, conn, root, t, names); err != nil {
 		return err
 	}
 	if views[t.OID] {
@@ -56,6 +56,9 @@ func (p *prepared) feed(ctx context.Context, conn querier, d *dictionary.Diction
 	for _, m := range members {
 		s, err := physical(d, m, root, t.Columns, names)
 		if err == nil {
+			err = sameGeneration(d, m, root, names)
+		}
+		if err == nil {
 			err = s.stamp(ctx, conn)
 		}
 		if err != nil {
@@ -68,29 +71,38 @@ func (p *prepared) feed(ctx context.Context, conn querier, d *dictionary.Diction
 }
 
 // checkReadable asks for the owner's own right to read the columns, or any column if
-// rows are only counted, whatever a view in between allows.
-func checkReadable(ctx context.Context, conn querier, r *schema.Relation, numbers []int16, names map[int16]string) error {
+// rows are only counted, whatever a view in between allows. Of a generated column he
+// has to read what it is computed from, too: it is copied on his login.
+func checkReadable(ctx context.Context, conn querier, r *schema.Relation, t plan.Table, names map[int16]string) error {
 	var may bool
 	var denied int16
 	err := conn.QueryRow(ctx, `
 		SELECT has_any_column_privilege($1::oid, 'SELECT'), coalesce((SELECT n FROM unnest($2::int2[]) AS n WHERE NOT has_column_privilege($1::oid, n, 'SELECT') LIMIT 1), 0)`,
-		r.OID, numbers).Scan(&may, &denied)
+		r.OID, usedColumns(t)).Scan(&may, &denied)
 	if err != nil {
 		return fmt.Errorf("view: privileges on %s: %w", r.Name, err)
 	}
 	if denied != 0 {
-		return &privilegeError{"column " + names[denied] + " of " + r.Name}
+		return &privilegeError{what: "read column " + names[denied] + " of " + r.Name, from: slices.Contains(t.Columns, denied) && len(t.Generated) > 0}
 	}
 	if !may {
-		return &privilegeError{"table " + r.Name}
+		return &privilegeError{what: "read table " + r.Name}
 	}
-	return nil
+	return checkCallable(ctx, conn, r, t.Generated)
 }
 
-type privilegeError struct{ what string }
+// privilegeError is what the owner of a view may not do.
+type privilegeError struct {
+	what string
+	from bool // a generated column is computed from it
+}
 
 func (e *privilegeError) Error() string {
-	return fmt.Sprintf("the owner of the view may not read %s", e.what)
+	text := "the owner of the view may not " + e.what
+	if e.from {
+		text += ", which a generated column is computed from"
+	}
+	return text
 }
 
 // membership is a physical table, and what the catalog says of it.
@@ -102,6 +114,7 @@ type membership struct {
 	deep     bool // a partition of a partition
 	root     string
 	part     bool
+	carried  bool // the log has its stored generated columns, too: from PostgreSQL 18 on, if the publication says so
 }
 
 // membersOf lists the physical tables behind a table of the plan.
@@ -111,7 +124,8 @@ func membersOf(ctx context.Context, conn querier, t plan.Table) ([]membership, e
 			SELECT $1::oid UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid WHERE $2)
 		SELECT c.oid, c.relkind::text, c.relpersistence = 'p', ml_private.followed(c.oid),
 			CASE WHEN r.relkind = 'p' THEN format('%I.%I', rn.nspname, r.relname) ELSE format('ONLY %I.%I', n.nspname, c.relname) END, r.relkind = 'p',
-			(SELECT count(*) > 2 FROM pg_partition_ancestors(c.oid))
+			(SELECT count(*) > 2 FROM pg_partition_ancestors(c.oid)),
+			coalesce((SELECT to_jsonb(b) ->> 'pubgencols' = 's' FROM pg_publication AS b WHERE b.pubname = 'millrace'), false)
 		FROM family AS f JOIN pg_class AS c ON c.oid = f.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		JOIN pg_class AS r ON r.oid = $1 JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
 		WHERE c.relkind <> 'p' ORDER BY c.oid`, t.OID, t.Inherit)
@@ -122,7 +136,7 @@ func membersOf(ctx context.Context, conn querier, t plan.Table) ([]membership, e
 	var list []membership
 	for rows.Next() {
 		var m membership
-		if err := rows.Scan(&m.relation, &m.kind, &m.logged, &m.followed, &m.root, &m.part, &m.deep); err != nil {
+		if err := rows.Scan(&m.relation, &m.kind, &m.logged, &m.followed, &m.root, &m.part, &m.deep, &m.carried); err != nil {
 			return nil, fmt.Errorf("view: members of %s: %w", t.Name, err)
 		}
 		list = append(list, m)
@@ -146,7 +160,7 @@ func physical(d *dictionary.Dictionary, m membership, root *schema.Relation, num
 	}
 	s := base{relation: m.relation, root: m.root, part: m.part, deep: m.deep, key: r.Key}
 	for _, c := range r.Columns {
-		if c.Generated == 0 {
+		if c.Generated == 0 || c.Generated == 's' && m.carried {
 			s.attached = append(s.attached, keptColumn{Number: c.Number, Name: c.Name, Type: c.Type})
 		}
 	}
@@ -155,24 +169,23 @@ func physical(d *dictionary.Dictionary, m membership, root *schema.Relation, num
 		if i < 0 {
 			return base{}, fmt.Errorf("view: %s has no column %s", r.Name, names[n])
 		}
-		if r.Columns[i].Generated != 0 {
-			return base{}, &plan.Refused{Construct: fmt.Sprintf("generated column %s of %s", names[n], r.Name), Location: -1,
-				Hint: "The log does not carry it: write its expression in the query."}
-		}
 		s.numbers = append(s.numbers, r.Columns[i].Number)
 	}
-	return s, nil
+	return s, identified(s, r)
 }
 
 // refusedTable returns the refusal of a table that a compiled view reads, if there is
-// one. What else may be wrong can be of a transaction that has not committed: it is
-// found when the view is built.
+// one, or the right that its owner lacks for a generated column. What else may be
+// wrong can be of a transaction that has not committed: it is found when the view is
+// built.
 func refusedTable(ctx context.Context, conn querier, d *dictionary.Dictionary, compiled *plan.View) error {
 	p := &prepared{parents: map[*feed]uint32{}, names: map[*feed][]string{}}
 	for _, t := range compiled.Tables {
 		var refused *plan.Refused
-		if err := p.feed(ctx, conn, d, t, nil); errors.As(err, &refused) {
-			return refused
+		var denied *privilegeError
+		err := p.feed(ctx, conn, d, t, nil)
+		if errors.As(err, &refused) || errors.As(err, &denied) && denied.from {
+			return err
 		}
 	}
 	return nil
@@ -214,7 +227,7 @@ func shapeOf(ctx context.Context, conn querier, v *view) (string, error) {
 	var used, numbers []int16
 	for _, t := range v.plan.Tables {
 		roots, used = append(roots, t.OID), append(used, 0)
-		for _, n := range t.Columns {
+		for _, n := range usedColumns(t) {
 			roots, used = append(roots, t.OID), append(used, n)
 		}
 	}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/millrace/millrace/sql/dataflow"
+	"github.com/millrace/millrace/sql/plan"
 	"github.com/millrace/millrace/sql/zset"
 	"github.com/millrace/millrace/worker/internal/remote"
 	"github.com/millrace/millrace/worker/internal/replication"
@@ -27,9 +27,8 @@ func (e *Engine) tick(ctx context.Context, batch []*replication.Transaction) err
 			return err
 		}
 		e.position = max(e.position, t.EndLSN)
-		if e.copying == nil || !e.copying.retain(t) {
-			_ = t.Close() // a temporary file that stays is no harm
-		}
+		e.copying.retain(t)
+		_ = t.Close() // a temporary file that stays is no harm
 	}
 	for relation, b := range d {
 		b.Consolidate()
@@ -41,6 +40,7 @@ func (e *Engine) tick(ctx context.Context, batch []*replication.Transaction) err
 	if e.seen.stranger {
 		e.glance(ctx)
 	}
+	e.follow(ctx)
 	if len(d) > 0 {
 		e.step(ctx, d) // the state is torn again if ctx ends in the middle of a circuit's step
 	}
@@ -66,7 +66,7 @@ func (e *Engine) absorb(ctx context.Context, t *replication.Transaction, d delta
 			continue
 		}
 		if err = e.recognise(ctx, s, change.Relation, t.XID); err == nil {
-			err = s.change(&change, d.of(s.relation))
+			err = e.change(s, &change, d)
 		}
 		if err != nil && isConnection(err) {
 			return err
@@ -77,10 +77,16 @@ func (e *Engine) absorb(ctx context.Context, t *replication.Transaction, d delta
 		}
 	}
 	for range t.Messages() {
-		e.dirty = true // a hint to look at the catalog, never more
+		e.seen.hints.note(t.XID)
 		break
 	}
 	return nil
+}
+
+// change applies one change of a table to its store.
+func (e *Engine) change(s *store, c *replication.Change, d deltas) (err error) {
+	defer e.contain("table", s.relation, &err)
+	return s.change(c, d.of(s.relation))
 }
 
 // recognise checks, when the log describes a table anew, that the kept columns are still
@@ -143,39 +149,39 @@ func (e *Engine) abandon(s *store, why error) {
 func (e *Engine) step(ctx context.Context, d deltas) {
 	outputs := map[*view]*zset.Batch{}
 	for _, v := range e.order {
-		if !v.built() {
-			continue
-		}
-		in := e.collect(v.feeds, d, outputs)
-		if len(in) == 0 || !e.parentsBuilt(v) {
-			continue // with a parent that is to be built it is built anew, too
-		}
-		out := new(zset.Batch)
-		if err := e.stepCircuit(ctx, v, in, out); err != nil {
+		if err := e.stepView(ctx, v, d, outputs); err != nil {
 			e.broken(v, err)
-			continue
 		}
-		outputs[v] = out
-		v.change(out)
-		e.judge(v)
 	}
 }
 
-// stepCircuit steps a view's circuit. A panic is a bug of ours in one view, which must
-// not end the others: it breaks the circuit.
-func (e *Engine) stepCircuit(ctx context.Context, v *view, in map[any]*zset.Batch, out *zset.Batch) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			e.config.Log.Error("views: a circuit panicked", "view", v.Name, "panic", r, "stack", string(debug.Stack()))
-			err = fmt.Errorf("a bug of Millrace: %v", r)
-		}
-	}()
-	return v.plan.Circuit.Step(e.context(ctx, v), in, out)
+// stepView gives them to one, and notes its output.
+func (e *Engine) stepView(ctx context.Context, v *view, d deltas, outputs map[*view]*zset.Batch) (err error) {
+	defer e.contain("view", v.Name, &err)
+	if v.filling != nil && e.parentsBuilt(v) {
+		v.filling.keep(e.collect(v.feeds, d, outputs))
+	}
+	if !v.built() {
+		return nil
+	}
+	in := e.collect(v.feeds, d, outputs)
+	if len(in) == 0 || !e.parentsBuilt(v) {
+		return nil // with a parent that is to be built it is built anew, too
+	}
+	out := new(zset.Batch)
+	if err := e.stepPlan(ctx, v.definition, v.plan, in, out, e.briefly()); err != nil {
+		return err
+	}
+	v.change(out)
+	e.judge(v)
+	outputs[v] = out
+	return nil
 }
 
-// context is what a view's circuit steps with.
-func (e *Engine) context(ctx context.Context, v *view) *dataflow.Context {
-	return &dataflow.Context{Context: ctx, Remote: remote.New(e.acquirer(v.definition))}
+// stepPlan steps a view's circuit.
+func (e *Engine) stepPlan(ctx context.Context, d definition, p *plan.View, in map[any]*zset.Batch, out *zset.Batch, limits sessionLimits) (err error) {
+	defer e.contain("view", d.Name, &err)
+	return p.Circuit.Step(&dataflow.Context{Context: ctx, Remote: remote.New(e.acquirer(d, limits))}, in, out)
 }
 
 // broken has a view filled anew whose circuit could not finish a step: PostgreSQL did

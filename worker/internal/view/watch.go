@@ -21,7 +21,12 @@ type seen struct {
 	parents   []uint32          // tables that can have partitions or descendants
 	strangers map[uint32]bool   // followed tables that belong to no view
 	stranger  bool              // one was met for the first time
+	hints     hints
 }
+
+// watchInterval is how often all is compared that leaves no trace in the log, whatever
+// the log says.
+var watchInterval = time.Second
 
 var errAttached = errors.New("a partition was attached with partitions of its own")
 
@@ -66,12 +71,19 @@ func (e *Engine) look(ctx context.Context) {
 // the position was reached would be too early: a transaction is in the log before it
 // can be seen.
 func (e *Engine) lookNow(ctx context.Context) error {
-	return e.do(ctx, func() {
+	failed := false
+	err := e.do(ctx, func() {
 		if e.stream != nil {
+			e.follow(ctx)
 			e.glance(ctx)
 			e.publish()
+			failed = e.seen.latest == ""
 		}
 	})
+	if err == nil && failed {
+		err = errors.New("view: the catalog could not be read")
+	}
+	return err
 }
 
 // glance compares a fingerprint of the catalog, and all views if it has changed.
@@ -106,7 +118,7 @@ func (e *Engine) compareAll(ctx context.Context) error {
 	}
 	var roots []uint32
 	for _, v := range e.order {
-		if v.stale && v.state == stateErrored && v.OwnerFits && v.Fault == "" {
+		if v.stale && !v.shed && v.state == stateErrored && v.OwnerFits && v.Fault == "" {
 			v.rebuild("the tables below it have changed")
 		}
 		if v.plan != nil {
@@ -141,15 +153,17 @@ func (e *Engine) compareShapes(ctx context.Context) error {
 }
 
 // watch looks at all that [Engine.glance] is too frequent for: privileges, replica
-// identities, functions.
+// identities, functions. Where the log has a hint that they have changed, it need not
+// wait for its time.
 func (e *Engine) watch(ctx context.Context) error {
 	if e.seen.restart {
 		e.seen.restart = false
 		return errAttached
 	}
-	if time.Since(e.watched) < time.Second || e.copying != nil {
+	if time.Since(e.watched) < watchInterval || e.copying != nil {
+		e.follow(ctx)
 		return nil
 	}
-	e.watched, e.dirty = time.Now(), true
+	e.watched, e.dirty, e.seen.hints.from = time.Now(), true, nil
 	return e.compareShapes(ctx)
 }

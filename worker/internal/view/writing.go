@@ -18,43 +18,43 @@ type writing struct {
 	changed []row.Row
 	added   []row.Row
 	places  []row.Row // of changed, then of added; from PostgreSQL
+	texts   texts     // of what only the owner's login renders
+	left    *zset.Set // with the last part: what is pending when it is written
 }
 
 // placed is a row of the table and where it is.
 type placed struct{ row, place row.Row }
 
-// maxWriting bounds the rows of one statement.
-const maxWriting = 20_000
-
 // newWriting cuts a view's pending rows into statements. Where the result has a key,
 // a row that goes and one that comes with the same key become an update, so that the
 // row stays where it is referred to.
 func newWriting(v *view) []*writing {
-	all := &writing{view: v}
-	coming := zset.NewIndex()
+	all := &writing{view: v, left: zset.NewSet()}
 	for r, n := range v.pending.All() {
-		if n < 0 {
-			for place := range v.applied.Rows(r) {
-				if n == 0 {
-					break
-				}
-				all.gone = append(all.gone, placed{r, place})
-				n++
+		for range n {
+			all.added = append(all.added, r)
+		}
+		if n >= 0 {
+			continue
+		}
+		for place := range v.applied.Rows(r) {
+			if n == 0 {
+				break
 			}
+			all.gone = append(all.gone, placed{r, place})
+			n++
 		}
-		if n > 0 {
-			coming.Add(v.keyOf(r), r, n)
-		}
+		all.left.Add(r, n)
 	}
-	all.pair(coming)
-	return all.split()
+	// Without a key a row that goes is never the one that comes.
+	if v.plan.Key != nil && !v.unpaired {
+		all.pair()
+	}
+	return all.split(statementBounds)
 }
 
-// keyOf is the key of a result row; the whole row if none is known.
+// keyOf is the key of a result row.
 func (v *view) keyOf(r row.Row) []byte {
-	if v.plan.Key == nil {
-		return r
-	}
 	values := r.Split(nil)
 	key := []byte{}
 	for _, k := range v.plan.Key {
@@ -64,112 +64,120 @@ func (v *view) keyOf(r row.Row) []byte {
 }
 
 // pair makes updates of deletions and insertions under the same key.
-func (w *writing) pair(coming *zset.Index) {
-	gone := w.gone
-	w.gone = nil
-	for _, old := range gone {
-		paired := false
-		key := w.view.keyOf(old.row)
-		for r := range coming.Rows(key) {
-			if w.view.unpaired {
-				break
-			}
-			w.moved = append(w.moved, old)
-			w.changed = append(w.changed, r)
-			coming.Add(key, r, -1)
-			paired = true
-			break
-		}
-		if !paired {
-			w.gone = append(w.gone, old)
-		}
+func (w *writing) pair() {
+	if len(w.gone) == 0 || len(w.added) == 0 {
+		return
 	}
-	for r, n := range coming.All() {
-		for range n {
+	coming := make(map[string]int, len(w.added)) // places in added
+	for i, r := range w.added {
+		coming[string(w.view.keyOf(r))] = i
+	}
+	gone, added := w.gone, w.added
+	w.gone, w.added = nil, nil
+	paired := make([]bool, len(added))
+	for _, old := range gone {
+		key := w.view.keyOf(old.row)
+		i, ok := coming[string(key)]
+		if !ok {
+			w.gone = append(w.gone, old)
+			continue
+		}
+		delete(coming, string(key))
+		w.moved, w.changed, paired[i] = append(w.moved, old), append(w.changed, added[i]), true
+	}
+	for i, r := range added {
+		if !paired[i] {
 			w.added = append(w.added, r)
 		}
 	}
 }
 
-// split cuts what is too long for one statement: deletions first, so that a unique
-// index of the user's is not in the way of what comes.
-func (w *writing) split() []*writing {
-	most := maxWriting
+// texts are the columns whose values only the owner's login renders, as text[] in
+// binary format: those of changed, and those of added.
+type texts struct{ changed, added map[int][]byte }
+
+// render asks for the texts. What a type's functions do meanwhile may wait for the
+// tables, so this comes before anything is locked.
+func (w *writing) render(ask renderer) (err error) {
+	if w.texts.changed, err = w.renderRows(w.changed, ask); err == nil {
+		w.texts.added, err = w.renderRows(w.added, ask)
+	}
+	return err
+}
+
+func (w *writing) renderRows(rows []row.Row, ask renderer) (map[int][]byte, error) {
+	var list map[int][]byte
 	for i, t := range w.view.types {
-		if t.Kind == row.Array || w.view.numbers[i].array == 0 {
-			most = 1000 // each value is a parameter
+		n := w.view.numbers[i]
+		if len(rows) == 0 || builtIn(t, n) {
+			continue
 		}
+		text, err := ask(t, n, column(rows, i))
+		if err != nil {
+			return nil, err
+		}
+		if list == nil {
+			list = map[int][]byte{}
+		}
+		list[i] = text
 	}
-	if len(w.gone)+len(w.moved)+len(w.added) <= most {
-		return []*writing{w}
-	}
-	var list []*writing
-	for gone := w.gone; len(gone) > 0; {
-		n := min(len(gone), most)
-		list = append(list, &writing{view: w.view, gone: gone[:n]})
-		gone = gone[n:]
-	}
-	for i := 0; i < len(w.moved); i += most {
-		end := min(i+most, len(w.moved))
-		list = append(list, &writing{view: w.view, moved: w.moved[i:end], changed: w.changed[i:end]})
-	}
-	for i := 0; i < len(w.added); i += most {
-		list = append(list, &writing{view: w.view, added: w.added[i:min(i+most, len(w.added))]})
+	return list, nil
+}
+
+// column is the values of rows in one column.
+func column(rows []row.Row, i int) []row.Value {
+	list := make([]row.Value, len(rows))
+	var values []row.Value
+	for k, r := range rows {
+		values = r.Split(values[:0])
+		list[k] = values[i]
 	}
 	return list
 }
 
 // statement is the call that writes: values go in binary, become text in our own
 // session, by functions of PostgreSQL, and are read by the owner's function.
-func (w *writing) statement(render renderer) (string, *parameters, error) {
+func (w *writing) statement() (string, *parameters) {
 	var names, types []string
 	for _, c := range w.view.plan.Columns {
 		names = append(names, quote(c.Name))
 		types = append(types, quote(c.Type.Name))
 	}
 	p := &parameters{}
-	gone, moved := p.add(tidArray(w.gone), 0), p.add(tidArray(w.moved), 0)
-	changed, err := w.columns(p, w.changed, render)
-	if err != nil {
-		return "", nil, err
-	}
-	added, err := w.columns(p, w.added, render)
-	if err != nil {
-		return "", nil, err
-	}
-	sql := fmt.Sprintf("SELECT %s(%d, %d, ARRAY[%s]::text[], ARRAY[%s]::text[], %s::tid[], %s::tid[], %s, %s)",
-		catalog.ApplyFunction(w.view.Owner), w.view.View, w.view.node, strings.Join(names, ", "), strings.Join(types, ", "), gone, moved, changed, added)
-	return sql, p, nil
+	gone, moved := p.tids(w.gone), p.tids(w.moved)
+	changed, added := w.columns(p, w.changed, w.texts.changed), w.columns(p, w.added, w.texts.added)
+	return fmt.Sprintf("SELECT %s(%d, %d, ARRAY[%s]::text[], ARRAY[%s]::text[], %s, %s, %s, %s)",
+		catalog.ApplyFunction(w.view.Owner), w.view.View, w.view.node, strings.Join(names, ", "), strings.Join(types, ", "), gone, moved, changed, added), p
 }
 
-// columns renders rows as a two-dimensional array of text, one line per column.
-func (w *writing) columns(p *parameters, rows []row.Row, render renderer) (string, error) {
+// columns is an SQL expression for rows as a two-dimensional array of text, one line
+// per column.
+func (w *writing) columns(p *parameters, rows []row.Row, rendered map[int][]byte) string {
 	if len(rows) == 0 {
-		return "'{}'::text[]", nil
+		return "'{}'::text[]"
 	}
 	columns := make([][]row.Value, len(w.view.types))
+	for i := range columns {
+		columns[i] = make([]row.Value, len(rows))
+	}
 	var values []row.Value
-	for _, r := range rows {
+	for k, r := range rows {
 		values = r.Split(values[:0])
 		for i, v := range values {
-			columns[i] = append(columns[i], v)
+			columns[i][k] = v
 		}
 	}
-	var list []string
+	list := make([]string, len(columns))
 	for i, t := range w.view.types {
 		n := w.view.numbers[i]
 		switch {
 		case !builtIn(t, n):
-			texts, err := render(t, n, columns[i])
-			if err != nil {
-				return "", err
-			}
-			list = append(list, p.add(texts, 0)+"::text[]")
+			list[i] = p.add(rendered[i], 0) + "::text[]"
 		default:
-			list = append(list, p.texts(t, n, columns[i]))
+			list[i] = p.texts(t, n, columns[i])
 		}
 	}
-	return "ARRAY[" + strings.Join(list, ", ") + "]", nil
+	return "ARRAY[" + strings.Join(list, ", ") + "]"
 }
 
 // settle notes in the view's state that the writing has happened.
@@ -177,19 +185,17 @@ func (w *writing) settle() {
 	v := w.view
 	for _, g := range w.gone {
 		v.applied.Add(g.row, g.place, -1)
-		v.pending.Add(g.row, +1)
 	}
 	for i, m := range w.moved {
 		v.applied.Add(m.row, m.place, -1)
-		v.pending.Add(m.row, +1)
 		v.applied.Add(w.changed[i], w.places[i], +1)
-		v.pending.Add(w.changed[i], -1)
 	}
 	for i, r := range w.added {
 		v.applied.Add(r, w.places[len(w.moved)+i], +1)
-		v.pending.Add(r, -1)
 	}
-	v.pause = 0
+	if w.left != nil {
+		v.pending, v.pause = w.left, 0
+	}
 }
 
 // parameters collects the values of a statement's parameters and, where the statement
@@ -225,11 +231,14 @@ func builtIn(t *row.Type, n typeNumbers) bool {
 	return t.Elem == nil || t.Elem.OID < firstUserOID && builtIn(t.Elem, typeNumbers{base: t.Elem.OID})
 }
 
+// isList reports whether values of a type cannot be the elements of an array.
+func isList(t *row.Type, n typeNumbers) bool { return t.Kind == row.Array || n.array == 0 }
+
 // texts is an SQL expression for values as text[], by the type's output function: a
 // cast to text might be somebody's own. Arrays of arrays do not exist, so such values
 // are parameters of their own.
 func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) string {
-	if t.Kind != row.Array && n.array != 0 {
+	if !isList(t, n) {
 		return "textin(array_out(" + p.add(row.MakeArray(t.OID, values...), n.array) + "))::text[]"
 	}
 	list := make([]string, len(values))
@@ -243,12 +252,16 @@ func (p *parameters) texts(t *row.Type, n typeNumbers, values []row.Value) strin
 	return "ARRAY[" + strings.Join(list, ", ") + "]::text[]"
 }
 
-func tidArray(rows []placed) []byte {
+// tids is an SQL expression for the places of rows.
+func (p *parameters) tids(rows []placed) string {
+	if len(rows) == 0 {
+		return "'{}'::tid[]"
+	}
 	values := make([]row.Value, len(rows))
 	for i, r := range rows {
 		values[i] = row.Value(r.place)
 	}
-	return row.MakeArray(27, values...)
+	return p.add(row.MakeArray(27, values...), 0) + "::tid[]"
 }
 
 func quote(text string) string { return token.QuoteLiteral(text) }

@@ -1,0 +1,193 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/millrace/millrace/sql/row"
+	"github.com/millrace/millrace/sql/schema"
+	"github.com/millrace/millrace/sql/tree"
+)
+
+// computed is a generated column of a table, which a projection above the table's
+// input computes: the log does not carry it, and a virtual one is stored nowhere.
+type computed struct {
+	table    Table // without columns
+	number   int16
+	settings bool  // its expression depends on settings
+	err      error // why it cannot be computed
+}
+
+// generated is a table with its generated columns. Those that cannot be computed are
+// NULL: [compiler.use] refuses a query that needs one.
+func (p *compiler) generated(s *scope, index int, n *scan, r *schema.Relation) node {
+	var items []item
+	for _, c := range r.Columns {
+		if c.Generated == 0 {
+			continue
+		}
+		id := p.newCol(typeRef(c.Type))
+		s.vars[variable{index, c.Number}] = id
+		p.notNull[id] = c.NotNull
+		g := computed{table: Table{OID: n.table, Name: n.name, Inherit: n.inherit}, number: c.Number}
+		around := p.settings
+		p.settings = false
+		e, err := p.generation(n, r, c)
+		if err != nil {
+			e, g.err = &tree.Const{Type: p.columns[id], Null: true, Location: -1}, err
+		}
+		g.settings, p.settings = p.settings, around
+		p.computed[id] = g
+		items = append(items, item{id, e})
+	}
+	return p.with(n, items)
+}
+
+// generation is the expression of a generated column over the columns of the table.
+func (p *compiler) generation(n *scan, r *schema.Relation, c schema.Column) (tree.Expr, error) {
+	e, err := tree.ReadExpr(c.Generation)
+	if err != nil {
+		return nil, fmt.Errorf("plan: generated column %s of %s: %w", c.Name, r.Name, err)
+	}
+	if readsTable(e) {
+		return nil, refuse(-1, "leave the column out", "system column tableoid, in the expression of generated column %s of %s,", c.Name, r.Name)
+	}
+	alone := &tree.Query{Command: 1, From: &tree.From{}, Targets: []*tree.Target{{Expr: e, Number: 1, Name: c.Name}}}
+	var refused *Refused
+	if err := p.prepare(alone); errors.As(err, &refused) {
+		// Its place is one in the table's definition, not in the query.
+		return nil, refuse(-1, refused.Hint, "%s, in the expression of generated column %s of %s,", refused.Construct, c.Name, r.Name)
+	} else if err != nil {
+		return nil, fmt.Errorf("plan: generated column %s of %s: %w", c.Name, r.Name, err)
+	}
+	e, err = tree.Rewrite(e, func(e tree.Expr) (tree.Expr, error) {
+		v, ok := e.(*tree.Var)
+		if !ok {
+			return e, nil
+		}
+		i := slices.Index(n.numbers, v.Number)
+		if i < 0 { // a descendant's, before PostgreSQL 16: which value it sees is nobody's promise
+			return nil, refuse(-1, "leave it out", "generated column %s of %s, which is computed from another generated column,", c.Name, r.Name)
+		}
+		return p.ref(n.columns[i]), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return typed(e, typeRef(c.Type)), nil
+}
+
+// readsTable reports whether a generation expression has tableoid, the one system
+// column that PostgreSQL allows there.
+func readsTable(e tree.Expr) bool {
+	found := false
+	tree.Walk(e, func(e tree.Expr) bool {
+		v, ok := e.(*tree.Var)
+		found = found || ok && v.Number < 0
+		return !found
+	})
+	return found
+}
+
+// typed gives a generation expression the type of its column. PostgreSQL has cast it
+// to that already. A domain's constraints were checked when the row was written, and
+// may have changed since. A column's collation is its own, not the expression's.
+func typed(e tree.Expr, t tree.TypeRef) tree.Expr {
+	if d, ok := e.(*tree.DomainCast); ok {
+		e = &tree.Relabel{Arg: d.Arg, Type: d.Type, Form: d.Form, Location: -1}
+	}
+	if t.Collation != 0 && e.Result().Collation != t.Collation {
+		e = &tree.Collate{Arg: e, Collation: t.Collation, Location: -1}
+	}
+	return e
+}
+
+// typeRef is a reference to a type.
+func typeRef(t *row.Type) tree.TypeRef {
+	return tree.TypeRef{OID: t.OID, Mod: t.Mod, Collation: t.Collation}
+}
+
+// use finds the generated columns that are needed for some columns of the root, by the
+// table's input. The plan is not optimised yet: then a column may be only a part of an
+// expression above.
+func (p *compiler) use(root node, ids []col) (map[any][]int16, error) {
+	used := map[any][]int16{}
+	if len(p.computed) == 0 {
+		return used, nil
+	}
+	needed := map[col]bool{}
+	for _, need := range newDemand(root, ids).need {
+		maps.Copy(needed, need)
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.computed)) {
+		g := p.computed[id]
+		switch {
+		case !needed[id]:
+			continue
+		case g.err != nil:
+			return nil, g.err
+		}
+		p.settings = p.settings || g.settings
+		input := g.table.Input()
+		used[input] = append(used[input], g.number)
+	}
+	for input, numbers := range used {
+		slices.Sort(numbers)
+		used[input] = slices.Compact(numbers)
+	}
+	return used, nil
+}
+
+// SameGeneration reports whether a column that a table shares with one of its
+// partitions or descendants, by its name, is generated by the same expression there,
+// or by none in both. Their columns may be in another order.
+func SameGeneration(root, member *schema.Relation, name string) (bool, error) {
+	a, err := generationText(root, root, name)
+	if err != nil {
+		return false, err
+	}
+	b, err := generationText(root, member, name)
+	return a == b, err
+}
+
+// generationText is the expression of a column of r, over the columns of the root; ""
+// if it is not generated.
+func generationText(root, r *schema.Relation, name string) (string, error) {
+	c, err := columnNamed(r, func(c schema.Column) bool { return c.Name == name })
+	if err != nil || c.Generated == 0 {
+		return "", err
+	}
+	e, err := tree.ReadExpr(c.Generation)
+	if err != nil {
+		return "", fmt.Errorf("plan: generated column %s of %s: %w", name, r.Name, err)
+	}
+	e, err = tree.Rewrite(e, func(e tree.Expr) (tree.Expr, error) {
+		v, ok := e.(*tree.Var)
+		if !ok || v.Number < 0 {
+			return e, nil
+		}
+		of, err := columnNamed(r, func(c schema.Column) bool { return c.Number == v.Number })
+		if err != nil {
+			return nil, err
+		}
+		// 0, which is no column's number, if the root has none of this name.
+		in, _ := columnNamed(root, func(c schema.Column) bool { return c.Name == of.Name })
+		v.Number = in.Number
+		return v, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return string(c.Generated) + printed(e, nil), nil
+}
+
+// columnNamed is the first column of a table that is the one.
+func columnNamed(r *schema.Relation, is func(schema.Column) bool) (schema.Column, error) {
+	i := slices.IndexFunc(r.Columns, is)
+	if i < 0 {
+		return schema.Column{}, fmt.Errorf("plan: a column of %s is not known", r.Name)
+	}
+	return r.Columns[i], nil
+}
