@@ -102,8 +102,8 @@ type Config struct {
 	// the views anew. Defaults to 64 GiB; -1 for no bound.
 	RetainedWAL int64
 
-	// Audit [AUDIT] is the time between two comparisons of a maintained view with its
-	// query, one view after the other. Defaults to 10 m; -1 for none.
+	// Audit [AUDIT] is the time between two rounds of the audit, which compares all
+	// maintained views with their queries, range by range. Defaults to 10 m; -1 for none.
 	Audit time.Duration
 
 	// Ready, if set, is called once when the worker accepts connections.

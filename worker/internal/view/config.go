@@ -27,7 +27,7 @@ type Config struct {
 	TickRows    int           // a tick takes about so many changes at most
 	LockTimeout time.Duration // a view whose table is locked so long falls behind
 	RetainedWAL int64         // bytes of log held back after which the slot is given up; 0 for no bound
-	Audit       time.Duration // between comparisons of a view with its query; 0 for none
+	Audit       time.Duration // between two rounds over all views, which are compared with their queries; 0 for none
 	Log         *slog.Logger
 }
 

@@ -53,7 +53,7 @@ func (d desk) same(view, after string) {
 	before := d.t.Failed()
 	equal(d.t, d.Client, view)
 	got := d.Text("SELECT concat(state, ': ', reason) FROM ml.views WHERE name = 'calm_view'")
-	if strings.Contains(got, "partitions of its own") { // PostgreSQL 14 needs a new stream
+	if strings.Contains(got, "a partition was attached") { // PostgreSQL 14 needs a new stream
 		d.until("calm_view", "live")
 	} else if !strings.HasPrefix(got, "live") {
 		d.t.Errorf("a view beside it is %s", got)

@@ -237,6 +237,8 @@ func TestRecoveredBackup(t *testing.T) {
 				s.pauses()
 			}
 			s.cluster(dir, s.server.Port(), settings)
+			admin := s.openAdmin()
+			milltest.Until(t, "recovery has ended", func() bool { return admin.Text("SELECT pg_is_in_recovery()::text") == "false" })
 			if !tt.running {
 				s.run()
 			}

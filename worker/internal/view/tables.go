@@ -16,7 +16,6 @@ type base struct {
 	relation uint32
 	root     string       // the partitioned table that it is read through; else its own name
 	part     bool         // root is a partitioned table
-	deep     bool         // a partition of a partition
 	attached []keptColumn // all its columns in the log
 	key      []int16      // of the replica identity; nil if whole old rows are in the log
 	numbers  []int16      // the columns that the view uses
@@ -111,7 +110,6 @@ type membership struct {
 	kind     string
 	logged   bool
 	followed bool
-	deep     bool // a partition of a partition
 	root     string
 	part     bool
 	carried  bool // the log has its stored generated columns, too: from PostgreSQL 18 on, if the publication says so
@@ -124,7 +122,6 @@ func membersOf(ctx context.Context, conn querier, t plan.Table) ([]membership, e
 			SELECT $1::oid UNION SELECT i.inhrelid FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.oid WHERE $2)
 		SELECT c.oid, c.relkind::text, c.relpersistence = 'p', ml_private.followed(c.oid),
 			CASE WHEN r.relkind = 'p' THEN format('%I.%I', rn.nspname, r.relname) ELSE format('ONLY %I.%I', n.nspname, c.relname) END, r.relkind = 'p',
-			(SELECT count(*) > 2 FROM pg_partition_ancestors(c.oid)),
 			coalesce((SELECT to_jsonb(b) ->> 'pubgencols' = 's' FROM pg_publication AS b WHERE b.pubname = 'millrace'), false)
 		FROM family AS f JOIN pg_class AS c ON c.oid = f.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		JOIN pg_class AS r ON r.oid = $1 JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
@@ -136,7 +133,7 @@ func membersOf(ctx context.Context, conn querier, t plan.Table) ([]membership, e
 	var list []membership
 	for rows.Next() {
 		var m membership
-		if err := rows.Scan(&m.relation, &m.kind, &m.logged, &m.followed, &m.root, &m.part, &m.deep, &m.carried); err != nil {
+		if err := rows.Scan(&m.relation, &m.kind, &m.logged, &m.followed, &m.root, &m.part, &m.carried); err != nil {
 			return nil, fmt.Errorf("view: members of %s: %w", t.Name, err)
 		}
 		list = append(list, m)
@@ -158,7 +155,7 @@ func physical(d *dictionary.Dictionary, m membership, root *schema.Relation, num
 	if !m.followed {
 		return base{}, fmt.Errorf("view: table %s: %w", r.Name, errNotFollowed)
 	}
-	s := base{relation: m.relation, root: m.root, part: m.part, deep: m.deep, key: r.Key}
+	s := base{relation: m.relation, root: m.root, part: m.part, key: r.Key}
 	for _, c := range r.Columns {
 		if c.Generated == 0 || c.Generated == 's' && m.carried {
 			s.attached = append(s.attached, keptColumn{Number: c.Number, Name: c.Name, Type: c.Type})

@@ -28,18 +28,18 @@ type seen struct {
 // the log says.
 var watchInterval = time.Second
 
-var errAttached = errors.New("a partition was attached with partitions of its own")
+var errAttached = errors.New("a partition was attached")
 
 // overlooked reports whether the stream may not send what a job copies. Before
-// PostgreSQL 15 a server does not notice, in a stream that has begun, that partitions
-// of a table are followed since that table was attached to another.
+// PostgreSQL 15 a server does not notice, in a stream that has begun, that a table which
+// was not followed is one since it, or what it is a partition of, was attached.
 func (e *Engine) overlooked(j *copyJob) bool {
 	if !strings.HasPrefix(e.writer.ParameterStatus("server_version"), "14") {
 		return false
 	}
 	again := false
 	for _, u := range j.units {
-		if u.deep && e.seen.streamed[u.relation] != u.since {
+		if u.part && e.seen.streamed[u.relation] != u.since {
 			if e.seen.streamed == nil {
 				e.seen.streamed = map[uint32]string{}
 			}
