@@ -28,16 +28,17 @@ type Engine struct {
 	system   *replication.System // that position is of; nil if the state is of nothing
 	torn     bool                // a tick failed in the middle: the state is of no position
 
-	waiting   []*replication.Transaction
-	taken     taken
-	serverEnd replication.LSN // no transaction that ended before it is still to come
-	dirty     bool            // the catalog has to be looked at
-	copying   *copyJob
-	filledAt  time.Time // when views were last begun to be filled
-	cut       *cut
-	writer    *pgconn.PgConn
-	slot      string
-	stream    *replication.Stream
+	waiting    []*replication.Transaction
+	taken      taken
+	serverEnd  replication.LSN // no transaction that ended before it is still to come
+	dirty      bool            // the catalog has to be looked at
+	copying    *copyJob
+	reconciled time.Time // when the catalog was last looked at before a tick
+	filledAt   time.Time // when views were last begun to be filled
+	cut        *cut
+	writer     *pgconn.PgConn
+	slot       string
+	stream     *replication.Stream
 
 	acknowledged replication.LSN
 	written      replication.LSN // end of the log when the last apply had committed

@@ -88,14 +88,16 @@ func (e *Engine) take(event replication.Event) {
 
 // turn does what there is to do: look at the catalog, build views, take ticks.
 func (e *Engine) turn(ctx context.Context, wait *sync.WaitGroup) error {
-	if e.dirty {
-		e.dirty = false
-		if err := e.reconcile(ctx); err != nil {
-			return err
-		}
-	}
 	e.pace.begin()
 	for {
+		// While a hint has not been followed, a view may have been paused before what
+		// comes next was committed.
+		if e.dirty || len(e.seen.hints.from) > 0 && e.rested() {
+			e.dirty, e.reconciled = false, time.Now()
+			if err := e.reconcile(ctx); err != nil {
+				return err
+			}
+		}
 		batch := e.nextBatch()
 		if len(batch) == 0 {
 			break
@@ -120,7 +122,7 @@ func (e *Engine) turn(ctx context.Context, wait *sync.WaitGroup) error {
 }
 
 // nextBatch takes the transactions of one tick from those that wait: all that fit,
-// but none that a comparison must not see yet.
+// but none behind one with a hint, and none that a comparison must not see yet.
 func (e *Engine) nextBatch() []*replication.Transaction {
 	rows, n := int64(0), 0
 	for _, t := range e.waiting {
@@ -130,10 +132,27 @@ func (e *Engine) nextBatch() []*replication.Transaction {
 		rows += t.Len()
 		n++
 		e.taken.add(t)
+		if hinted(t) && e.rested() {
+			break
+		}
 	}
 	batch := e.waiting[:n:n]
 	e.waiting = e.waiting[n:]
 	return batch
+}
+
+// messageRest is the time between two looks at the catalog that messages cause: anybody
+// can write many.
+const messageRest = 2 * time.Millisecond
+
+func (e *Engine) rested() bool { return time.Since(e.reconciled) > messageRest }
+
+// hinted reports whether a transaction has a message.
+func hinted(t *replication.Transaction) bool {
+	for range t.Messages() {
+		return true
+	}
+	return false
 }
 
 // keep does what is due from time to time: acknowledge, checkpoint, notice what the
