@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -59,7 +60,14 @@ func Role(t testing.TB, prefix, attributes string) (role, password string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := dropRole(t, role); err != nil {
+		err := dropRole(t, role)
+		for range 5 {
+			if err == nil || !strings.Contains(err.Error(), "tuple concurrently") {
+				break
+			}
+			err = dropRole(t, role) // a parallel test has changed the grants on the same database
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})
