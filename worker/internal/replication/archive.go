@@ -101,9 +101,6 @@ func (a *Archive) Changes(wanted func(Archived) bool) iter.Seq2[Change, error] {
 	}
 }
 
-// Len is the number of transactions.
-func (a *Archive) Len() int { return len(a.parts) }
-
 // Spilled reports whether a part is in a temporary file.
 func (a *Archive) Spilled() bool { return a.spool.file != nil }
 

@@ -94,8 +94,7 @@ func (e *Engine) build(ctx context.Context, wait *sync.WaitGroup) {
 	if len(list) == 0 {
 		return
 	}
-	job := newCopyJob()
-	job.changes = e.seen.changes
+	job := &copyJob{changes: e.seen.changes}
 	e.copying = job
 	wait.Go(func() {
 		var all []*prepared

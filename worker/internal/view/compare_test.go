@@ -14,12 +14,7 @@ const readers = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_d
 // one owner, and they end while the lock is still there, since nobody asks for them.
 func TestCheckAbandoned(t *testing.T) {
 	t.Parallel()
-	e := milltest.Start(t, nil)
-	_, url := e.Role(t, "owner")
-	c := milltest.Open(t, url)
-	c.Run(`CREATE TABLE sale (id int PRIMARY KEY, city text); INSERT INTO sale VALUES (1, 'a'); SELECT ml.track('sale');
-		SELECT ml.create_view('by_city', 'SELECT city, count(*) AS n FROM sale GROUP BY city')`)
-	c.Run("SELECT ml.wait('by_city')")
+	e, c, url := followSale(t)
 	locker, watch := milltest.Open(t, url), milltest.Open(t, e.AdminURL)
 	milltest.Until(t, "building has ended", func() bool { return watch.Text(readers) == "0" })
 	locker.Run("BEGIN; LOCK TABLE sale")

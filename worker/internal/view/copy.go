@@ -39,8 +39,6 @@ type copyUnit struct {
 	err      error // why it could not be copied
 }
 
-func newCopyJob() *copyJob { return &copyJob{} }
-
 // need adds a table, unless a store keeps all that is needed of it.
 func (j *copyJob) need(kept *store, s base) {
 	i := slices.IndexFunc(j.units, func(u *copyUnit) bool { return u.relation == s.relation })

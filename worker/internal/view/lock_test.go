@@ -11,12 +11,7 @@ import (
 // enrolled role locks is waited for some seconds at a time, not until it pleases.
 func TestCatalogLock(t *testing.T) {
 	t.Parallel()
-	e := milltest.Start(t, nil)
-	_, url := e.Role(t, "owner")
-	c := milltest.Open(t, url)
-	c.Run(`CREATE TABLE sale (id int PRIMARY KEY, city text); INSERT INTO sale VALUES (1, 'a'); SELECT ml.track('sale');
-		SELECT ml.create_view('by_city', 'SELECT city, count(*) AS n FROM sale GROUP BY city')`)
-	c.Run("SELECT ml.wait('by_city')")
+	e, c, url := followSale(t)
 	stranger, password := pgtest.Role(t, "stranger", "LOGIN")
 	other := milltest.Open(t, milltest.WithUser(t, e.AdminURL, stranger, password))
 	other.Refused("42501", "BEGIN; LOCK TABLE ml_private.view IN ACCESS EXCLUSIVE MODE")

@@ -16,6 +16,16 @@ func follow(t *testing.T) (*milltest.Env, *milltest.Client, string) {
 	return e, milltest.Open(t, url), url
 }
 
+// followSale is follow with a view by_city that is live.
+func followSale(t *testing.T) (*milltest.Env, *milltest.Client, string) {
+	t.Helper()
+	e, c, url := follow(t)
+	c.Run(`CREATE TABLE sale (id int PRIMARY KEY, city text); INSERT INTO sale VALUES (1, 'a'); SELECT ml.track('sale');
+		SELECT ml.create_view('by_city', 'SELECT city, count(*) AS n FROM sale GROUP BY city')`)
+	c.Run("SELECT ml.wait('by_city')")
+	return e, c, url
+}
+
 // TestKeyReplaced drops a key column and adds one that looks alike: its values are
 // others.
 func TestKeyReplaced(t *testing.T) {
